@@ -1,0 +1,407 @@
+"""The whole contract between the language and the solver: a resolved, checked plan problem.
+
+Everything is frozen, in SI units (seconds, bytes, FLOP/s, bytes/s) and in a deterministic
+order. Every pin, limit and operator carries the span and the name the user knows it by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import networkx as nx
+
+from dsl.formula import Formula
+from dsl.span import Span
+
+# ---- hardware ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link between devices. `bandwidth` is bytes/s per device and direction, already times its
+    efficiency; `latency` is seconds per message; `among` neighbouring devices it joins (None: any
+    number)."""
+
+    name: str
+    among: int | None
+    bandwidth: float
+    latency: float
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One device type. Rates are effective: peak times efficiency.
+
+    `flops` maps a precision name to FLOP/s; `memory_bytes` is the capacity, `memory_bandwidth`
+    bytes/s, `launch` the least seconds any operator takes; `links` go from fastest to widest.
+    """
+
+    name: str
+    flops: Mapping[str, float]
+    memory_bytes: float
+    memory_bandwidth: float
+    launch: float
+    links: tuple[Link, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class SubAxis:
+    """A prime factor of a mesh axis; `gpu: 8` has `gpu.0` (outermost), `gpu.1`, `gpu.2`."""
+
+    name: str
+    axis: str
+    size: int
+    link: Link
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A mesh axis and its prime sub-axes, outermost first (none when `size` is 1)."""
+
+    name: str
+    size: int
+    parts: tuple[SubAxis, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mesh:
+    """Devices in a grid; axes from outermost to innermost."""
+
+    name: str
+    device: Device
+    axes: tuple[Axis, ...]
+    span: Span
+
+    @property
+    def devices(self) -> int:
+        """How many devices there are."""
+        total = 1
+        for axis in self.axes:
+            total *= axis.size
+        return total
+
+    @property
+    def parts(self) -> tuple[SubAxis, ...]:
+        """All prime sub-axes, outermost first."""
+        return tuple(part for axis in self.axes for part in axis.parts)
+
+
+# ---- the model graph -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A named index of an iteration space. A `batch` index is divided by the number of
+    micro-batches; `size` is that of the whole (global) batch."""
+
+    name: str
+    size: int
+    batch: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A tensor. `dims` are its dimensions as its producer (or declaration) names them.
+
+    `opaque_bytes` is set for the result of a measured operator without indices: its bytes per
+    micro-batch on each device. `needs_gradient` is False for inputs and what depends only on them.
+    """
+
+    name: str
+    role: Literal["input", "parameter", "value"]
+    dims: tuple[Index, ...]
+    element_bytes: float
+    needs_gradient: bool
+    opaque_bytes: float | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A tensor as an operator reads or writes it.
+
+    `indices[i]` is the operator's own name for dimension i of the tensor (`t` where the producer
+    said `s`). `saved`: the operator keeps this tensor for its backward.
+    """
+
+    tensor: str
+    indices: tuple[str, ...]
+    formal: str
+    saved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Gradient:
+    """The cost of the gradient with respect to input number `operand` of an operator."""
+
+    operand: int
+    flops: Formula
+    traffic: Formula
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One measured way to run an operator: times in seconds and bytes, per micro-batch and device.
+
+    `static_bytes` is everything that stays (parameters, gradients, optimizer state). `saved_bytes`
+    lives from forward to the end of the weight gradient, but `released_by_input_grad` of it goes
+    when the input gradient ends. `recompute_*` describe the variant that saves little and runs
+    `recompute_forward` seconds again before its backward (None: cannot be recomputed).
+    `layouts` maps a tensor name to the sub-axes that cut each of its dimensions.
+    """
+
+    name: str
+    forward: float
+    input_grad: float
+    weight_grad: float
+    split_backward: bool
+    static_bytes: float
+    saved_bytes: float
+    released_by_input_grad: float
+    workspace_bytes: float
+    recompute_forward: float | None
+    recompute_saved_bytes: float
+    cuts: tuple[tuple[str, tuple[str, ...]], ...]  # index name -> sub-axis names
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """One operator of the graph, with the costs its kind declares bound to its indices.
+
+    `indices` is the iteration space in canonical order (batch indices first, then as declared).
+    `cuttable` are the indices a mesh axis may cut, a subset. `sums` are those whose cut leaves the
+    results as partial sums. `ties` gives indices that are cut exactly where one of their drivers
+    is. `across` lists (index, bytes): cutting that index costs one all-reduce of that many local
+    bytes in the forward and one in the backward. Formulas are evaluated on local sizes; FLOPs and
+    bytes of traffic. `saved_extra` is bytes kept for the backward beside saved operands.
+    `unit` is the layer it belongs to. `variants` is non-empty exactly for measured operators, for
+    which the formulas mean nothing.
+    """
+
+    name: str
+    kind: str
+    inputs: tuple[Use, ...]
+    results: tuple[Use, ...]
+    indices: tuple[Index, ...]
+    cuttable: tuple[str, ...]
+    sums: tuple[str, ...]
+    ties: tuple[tuple[str, tuple[str, ...]], ...]
+    across: tuple[tuple[str, Formula], ...]
+    engine: Literal["tensor", "vector"]
+    efficiency: float
+    forward_flops: Formula
+    forward_traffic: Formula
+    gradients: tuple[Gradient, ...]
+    saved_extra: Formula
+    variants: tuple[Variant, ...]
+    unit: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A layer: the smallest thing a pipeline stage holds whole.
+
+    One iteration of an outermost `repeat` (`net.layers[3]`, with `repeat` = `net.layers` and
+    `position` = 3), or a block or operator outside any repeat (`repeat` None).
+    """
+
+    name: str
+    repeat: str | None
+    position: int
+    operators: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Operators in program order (every operator after those it reads), tensors by name."""
+
+    operators: tuple[Operator, ...]
+    tensors: Mapping[str, Tensor]
+    units: tuple[Unit, ...]
+    outputs: tuple[str, ...]
+
+    def dag(self) -> nx.DiGraph[str]:
+        """A networkx DAG over operator names; each edge has the list `tensors` it carries."""
+        producer = {use.tensor: op.name for op in self.operators for use in op.results}
+        graph: nx.DiGraph[str] = nx.DiGraph()
+        graph.add_nodes_from(op.name for op in self.operators)
+        for op in self.operators:
+            for use in op.inputs:
+                source = producer.get(use.tensor)
+                if source is None:
+                    continue
+                if graph.has_edge(source, op.name):
+                    graph.edges[source, op.name]["tensors"].append(use.tensor)
+                else:
+                    graph.add_edge(source, op.name, tensors=[use.tensor])
+        return graph
+
+
+# ---- training settings ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Optimizer:
+    """Bytes per parameter: gradient accumulator, optimizer state, traffic of one update."""
+
+    name: str
+    gradient_bytes: float
+    state_bytes: float
+    traffic_bytes: float
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """`computes` names the device rate used; bytes of a parameter and of an activation."""
+
+    name: str
+    computes: str
+    parameter_bytes: float
+    activation_bytes: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """How many stages may be used (`high` None: as many as units), by which schedule family (None:
+    the solver orders operators), over which sub-axes (None: the solver picks)."""
+
+    low: int
+    high: int | None
+    family: str | None
+    parts: tuple[str, ...] | None
+    span: Span | None
+
+
+@dataclass(frozen=True, slots=True)
+class Train:
+    """Training settings. `microbatches` None: any count that divides the batch indices.
+
+    `transfer` is fixed seconds per stage-to-stage transfer (None: from bytes and link).
+    `overlap` is the share of gradient-reduction and parameter-gather time hidden by compute.
+    """
+
+    optimizer: Optimizer
+    precision: Precision
+    microbatches: tuple[int, int] | None
+    pipeline: Pipeline
+    recompute: Literal["auto", "none", "full"]
+    transfer: float | None
+    overlap: float
+
+
+# ---- what the user asks --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CutOver:
+    """Every one of these sub-axes cuts this index of this operator."""
+
+    operator: str
+    index: str
+    parts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SplitBy:
+    """The product of the sub-axes that cut each index is exactly its degree."""
+
+    operator: str
+    degrees: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WholeIndex:
+    """No sub-axis cuts this index of this operator."""
+
+    operator: str
+    index: str
+
+
+@dataclass(frozen=True, slots=True)
+class OnStage:
+    """The unit sits on a stage in `low..high`; negative numbers count from the last stage (-1)."""
+
+    unit: str
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOver:
+    """This parameter's `what` is stored cut over at least these sub-axes (beyond its use).
+
+    `parameters` implies `gradients` implies `optimizer`. A sub-axis that already cuts the
+    parameter where it is used counts as stored over.
+    """
+
+    parameter: str
+    what: Literal["parameters", "gradients", "optimizer"]
+    parts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recomputed:
+    """The unit's forward is (or is not) run again before its backward."""
+
+    unit: str
+    wanted: bool
+
+
+Requirement = CutOver | SplitBy | WholeIndex | OnStage | StoredOver | Recomputed
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A wish of the user.
+
+    `hard`: all requirements hold. `forbid`: for CutOver and StoredOver, none of the sub-axes cuts
+    (stores over) it; for the others, the requirement does not hold; with a weight, it is soft.
+    `soft` (weight not None): broken as a whole, paid once. `weight` is in the objective's unit
+    (seconds for step_time, bytes for memory). `via` are the `apply` statements it came through,
+    innermost first.
+    """
+
+    text: str
+    kind: Literal["hard", "soft", "forbid"]
+    requirements: tuple[Requirement, ...]
+    weight: float | None
+    span: Span
+    via: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """`quantity` is `memory` (bytes per device; `reserve` of it is left unused) or `step_time`."""
+
+    text: str
+    quantity: Literal["memory", "step_time"]
+    value: float
+    reserve: float
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file that was read, and the SHA-256 of its bytes."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A complete plan problem."""
+
+    path: str
+    mesh: Mesh
+    graph: Graph
+    train: Train
+    pins: tuple[Pin, ...]
+    limits: tuple[Limit, ...]
+    objective: tuple[Literal["step_time", "memory"], ...]
+    sources: tuple[Source, ...]
+    overrides: tuple[tuple[str, str], ...]
