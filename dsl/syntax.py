@@ -548,14 +548,28 @@ ModelItem = (
 
 
 @dataclass(frozen=True, slots=True)
+class Base:
+    """`= llama(layers: 32, batch: batch)` after a model's parameters: the model it is a case of."""
+
+    model: Selector
+    arguments: tuple[Argument, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
-    """`model llama(layers: int, ...) { ... }`."""
+    """`model llama(layers: int, ...) { ... }`, or `model llama3_8b(batch: int) = llama(...)`.
+
+    With a `base` there are no items: the model is the base with these arguments, under the same
+    path (`net.layers[3]`, no segment between).
+    """
 
     name: Name
     parameters: tuple[Parameter, ...]
     items: tuple[ModelItem, ...]
     doc: str
     span: Span
+    base: Base | None = None
 
 
 # ---- the plan ------------------------------------------------------------------------------
