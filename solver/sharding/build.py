@@ -1,0 +1,319 @@
+"""Lower a spec and a split to a `ShardingProblem`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from dsl.spec import Operator, Spec
+from solver.cost.collectives import Floats, link_groups
+from solver.cost.compute import rates
+from solver.cost.operators import (
+    Assigned,
+    Costing,
+    OperatorStates,
+    compute_table,
+    has_gradient,
+    measured_table,
+    weight_gradient,
+    working_bytes,
+)
+from solver.cost.quantities import COUNT, Quantity
+from solver.cost.redistribution import NONE, PARTIAL, States, Wires, to_states
+from solver.cost.storage import StorageCosting, storage_table
+from solver.sharding.edges import EdgeBuilder
+from solver.sharding.problem import Edge, Node, Send, ShardingProblem, Store
+from solver.space.fold import UnitClass, Wiring
+from solver.space.mesh import Split, interchangeable
+from solver.space.strategies import assignments, is_whole_space
+
+
+class NoStrategyError(Exception):
+    """An operator cannot run on this split at all; the split is to be skipped."""
+
+
+def build(
+    spec: Spec,
+    split: Split,
+    wiring: Wiring,
+    classes: tuple[UnitClass, ...],
+    named: frozenset[str],
+) -> ShardingProblem:
+    """All nodes, edges and stores of a split; NoStrategyError if one has no strategy."""
+    sizes = np.array([p.size for p in split.sharding], dtype=np.int64)
+    wires = Wires(sizes, link_groups(split.sharding))
+    costing = Costing(
+        spec.graph, rates(spec.mesh.device, spec.train.precision), wires, split.microbatches
+    )
+    builder = _Builder(spec, split, wiring, classes, named, costing)
+    builder.add_operators()
+    builder.add_layouts()
+    builder.add_edges()
+    builder.add_stores()
+    return builder.problem()
+
+
+@dataclass
+class _Builder:
+    spec: Spec
+    split: Split
+    wiring: Wiring
+    classes: tuple[UnitClass, ...]
+    named: frozenset[str]
+    costing: Costing
+    nodes: list[Node] = field(default_factory=list)
+    stores: list[Store] = field(default_factory=list)
+    node_of_operator: dict[str, int] = field(default_factory=dict)
+    node_of_tensor: dict[str, int] = field(default_factory=dict)
+    store_of_parameter: dict[str, int] = field(default_factory=dict)
+    edges: tuple[Edge, ...] = ()
+    sends: tuple[Send, ...] = ()
+
+    def __post_init__(self) -> None:
+        graph = self.spec.graph
+        self.class_of: dict[str, tuple[int, int]] = {
+            unit: (c, i) for c, k in enumerate(self.classes) for i, unit in enumerate(k.units)
+        }
+        self.unit_number = {unit.name: i for i, unit in enumerate(graph.units)}
+        self.place: dict[str, tuple[int, int, int]] = {}  # operator -> class, unit, position
+        for unit in graph.units:
+            c, i = self.class_of[unit.name]
+            for position, name in enumerate(unit.operators):
+                self.place[name] = (c, i, position)
+        width = len(self.split.sharding)
+        largest = max(
+            [len(op.cuttable) + 1 for op in graph.operators]
+            + [len(t.dims) + 2 for t in graph.tensors.values() if self._is_shared(t.name)]
+        )
+        self.whole_space = is_whole_space(largest, width)
+        self.groups = interchangeable(self.split.sharding, self.named)
+
+    def _is_shared(self, tensor: str) -> bool:
+        return len(self.wiring.reads.get(tensor, ())) > 1
+
+    # ---- nodes -----------------------------------------------------------------------------
+
+    def add_operators(self) -> None:
+        """One node per operator of the first unit of each class; the others share it."""
+        first: dict[tuple[int, int], int] = {}
+        for op in self.spec.graph.operators:
+            c, _, position = self.place[op.name]
+            if (c, position) not in first:
+                first[c, position] = len(self.nodes)
+                self.nodes.append(self._operator_node(op, c))
+            self.node_of_operator[op.name] = first[c, position]
+
+    def _operator_node(self, op: Operator, unit_class: int) -> Node:
+        kept: list[int] = []
+        if op.variants:
+            assigned, kept = self._variant_cuts(op)
+            states = OperatorStates(op, assigned)
+            unary, working = measured_table(op)[:, kept], working_bytes(states, self.costing)[kept]
+        else:
+            states = OperatorStates(op, self._operator_cuts(op))
+            fits = states.divisible(self.costing.wires, self.costing.microbatches)
+            states = OperatorStates(op, states.assigned[fits])
+            if not len(states.assigned):
+                raise NoStrategyError(op.name)
+            unary, working = (
+                compute_table(states, self.costing),
+                working_bytes(states, self.costing),
+            )
+        self._keep_inputs(op, states, unary)
+        self._save_model_inputs(op, states, unary)
+        return Node("operator", op.name, unit_class, unary, working, states, None, tuple(kept))
+
+    def _operator_cuts(self, op: Operator) -> Assigned:
+        position = {index.name: i for i, index in enumerate(op.indices)}
+        choices = sorted(position[name] for name in op.cuttable)
+        rows = assignments(
+            len(choices) + 1, len(self.split.sharding), self.groups, self.whole_space
+        )
+        return np.array([*choices, -1], dtype=np.int8)[rows]
+
+    def _variant_cuts(self, op: Operator) -> tuple[Assigned, list[int]]:
+        number = {part.name: a for a, part in enumerate(self.split.sharding)}
+        position = {index.name: i for i, index in enumerate(op.indices)}
+        rows, kept = [], []
+        for k, variant in enumerate(op.variants):
+            cuts = [(position[i], part) for i, parts in variant.cuts for part in parts]
+            if all(part in number for _, part in cuts):
+                row = [-1] * len(number)
+                for i, part in cuts:
+                    row[number[part]] = i
+                rows.append(row)
+                kept.append(k)
+        if not rows:
+            raise NoStrategyError(op.name)
+        return to_states(rows, len(number)), kept
+
+    def _keep_inputs(self, op: Operator, states: OperatorStates, unary: Floats) -> None:
+        """What a recomputed unit keeps of tensors that come from outside (README section 7)."""
+        if op.variants:
+            return
+        for number, use in enumerate(op.inputs):
+            role = self.spec.graph.tensors[use.tensor].role
+            if role == "parameter" or self._is_shared(use.tensor):
+                continue
+            if self._from_outside(use.tensor, op.unit):
+                whole = self.costing.whole_bytes(use.tensor)
+                unary[Quantity.KEPT] += self.costing.wires.local_elements(
+                    states.as_read(number), whole
+                )
+
+    def _save_model_inputs(self, op: Operator, states: OperatorStates, unary: Floats) -> None:
+        phase = self._freed_by(op)
+        for number, use in enumerate(op.inputs):
+            role = self.spec.graph.tensors[use.tensor].role
+            if use.saved and role == "input" and not self._is_shared(use.tensor):
+                whole = self.costing.whole_bytes(use.tensor)
+                unary[phase] += self.costing.wires.local_elements(states.as_read(number), whole)
+
+    def _from_outside(self, tensor: str, unit: str) -> bool:
+        made = self.wiring.producer.get(tensor)
+        return made is None or self.wiring.operator[made[0]].unit != unit
+
+    def _freed_by(self, op: Operator) -> Quantity:
+        return Quantity.SAVED_W if weight_gradient(op, self.spec.graph) else Quantity.SAVED_B
+
+    def add_layouts(self) -> None:
+        """A node for every tensor or parameter that is read more than once."""
+        first: dict[tuple[int, int, int], int] = {}
+        for tensor, reads in self.wiring.reads.items():
+            if len(reads) < 2:
+                continue
+            c, _, position = self.place[reads[0].operator]
+            key = (c, position, reads[0].position)
+            if key not in first:
+                first[key] = len(self.nodes)
+                self.nodes.append(self._layout_node(tensor, c))
+            self.node_of_tensor[tensor] = first[key]
+
+    def _layout_node(self, tensor: str, unit_class: int) -> Node:
+        declared = self.spec.graph.tensors[tensor]
+        read = self.wiring.reads[tensor][0]
+        reader = self.wiring.operator[read.operator]
+        rank = {index.name: i for i, index in enumerate(reader.indices)}
+        names = reader.inputs[read.position].indices
+        order = sorted(range(len(names)), key=lambda j: rank[names[j]])
+        values = [*order, NONE] + ([PARTIAL] if declared.needs_gradient else [])
+        rows = assignments(len(values), len(self.split.sharding), self.groups, self.whole_space)
+        states: States = np.array(values, dtype=np.int8)[rows]
+        fits = np.ones(len(states), dtype=bool)
+        for j, dim in enumerate(declared.dims):
+            size = dim.size // self.costing.microbatches if dim.batch else dim.size
+            cut = np.prod(np.where(states == j, self.costing.wires.sizes, 1), axis=-1)
+            fits &= size % cut == 0
+        states = states[fits]
+        unary = np.zeros((COUNT, len(states)))
+        if declared.role != "parameter":
+            local = self.costing.wires.local_elements(states, self.costing.whole_bytes(tensor))
+            if self._from_outside(tensor, reader.unit) and not reader.variants:
+                unary[Quantity.KEPT] += local
+            if declared.role == "input":
+                self._save_shared_input(tensor, local, unary)
+        return Node(
+            "parameter" if declared.role == "parameter" else "tensor",
+            tensor,
+            unit_class,
+            unary,
+            np.zeros(len(states)),
+            None,
+            states,
+            (),
+        )
+
+    def _save_shared_input(self, tensor: str, local: Floats, unary: Floats) -> None:
+        savers = [
+            self.wiring.operator[r.operator]
+            for r in self.wiring.reads[tensor]
+            if self.wiring.operator[r.operator].inputs[r.position].saved
+        ]
+        if savers:
+            by_weight = any(weight_gradient(op, self.spec.graph) for op in savers)
+            unary[Quantity.SAVED_W if by_weight else Quantity.SAVED_B] += local
+
+    # ---- edges -----------------------------------------------------------------------------
+
+    def add_edges(self) -> None:
+        """Redistributions between producers, shared layouts and readers; transfers of units."""
+        made = EdgeBuilder(
+            self.costing,
+            self.wiring,
+            self.nodes,
+            self.node_of_operator,
+            self.node_of_tensor,
+            self.place,
+            [len(c.units) for c in self.classes],
+            self.unit_number,
+        ).build()
+        self.edges, self.sends = made
+
+    # ---- stores ----------------------------------------------------------------------------
+
+    def add_stores(self) -> None:
+        """Storage tables of every parameter."""
+        axes = list(dict.fromkeys(p.axis for p in self.split.sharding))
+        axis_of = np.array([axes.index(p.axis) for p in self.split.sharding], dtype=np.int64)
+        costing = StorageCosting(
+            self.costing.wires,
+            axis_of,
+            len(axes),
+            self.spec.train,
+            self.spec.mesh.device.memory_bandwidth,
+            self.split.microbatches,
+        )
+        first: dict[tuple[int, int, int], int] = {}
+        for tensor, reads in self.wiring.reads.items():
+            if self.spec.graph.tensors[tensor].role != "parameter":
+                continue
+            c, _, position = self.place[reads[0].operator]
+            key = (c, position, reads[0].position)
+            if key not in first:
+                first[key] = len(self.stores)
+                self.stores.append(self._store(tensor, costing))
+            self.store_of_parameter[tensor] = first[key]
+
+    def _store(self, tensor: str, costing: StorageCosting) -> Store:
+        reads = self.wiring.reads[tensor]
+        readers = [self.wiring.operator[r.operator] for r in reads]
+        if len(reads) == 1:
+            node = self.node_of_operator[readers[0].name]
+            states = self.nodes[node].operator_states
+            assert states is not None
+            used = states.as_read(reads[0].position)
+            reduced = states.gradient(reads[0].position) == PARTIAL
+        else:
+            node = self.node_of_tensor[tensor]
+            rows = self.nodes[node].states
+            assert rows is not None
+            used, reduced = np.where(rows == PARTIAL, NONE, rows).astype(np.int8), rows == PARTIAL
+        trained = any(has_gradient(op, r.position) for op, r in zip(readers, reads, strict=True))
+        both = np.concatenate([used, reduced.astype(np.int8)], axis=1)
+        distinct, labels = np.unique(both, axis=0, return_inverse=True)
+        width = used.shape[1]
+        elements = self.costing.elements(tensor)
+        costs = storage_table(
+            distinct[:, :width], distinct[:, width:].astype(bool), elements, trained, costing
+        )
+        holders = tuple(sorted({self.place[op.name][0] for op in readers}))
+        per_unit = len({op.unit for op in readers}) == 1
+        return Store(tensor, node, labels.reshape(-1), costs, holders, per_unit)
+
+    def problem(self) -> ShardingProblem:
+        """The finished value."""
+        return ShardingProblem(
+            self.spec,
+            self.split,
+            self.costing,
+            self.wiring,
+            self.classes,
+            tuple(self.nodes),
+            self.edges,
+            tuple(self.stores),
+            self.sends,
+            self.node_of_operator,
+            self.node_of_tensor,
+            self.store_of_parameter,
+        )

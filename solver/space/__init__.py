@@ -1,0 +1,1 @@
+"""What a plan may choose: mesh splits, folded layers, operator strategies, pins as masks."""

@@ -1,0 +1,102 @@
+"""How the mesh is divided: which sub-axes make pipeline stages, which shard operators."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+
+from dsl.spec import Link, Mesh, Spec, SubAxis
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A division of the mesh and of the batch: the outermost choice of a plan.
+
+    `pipeline` are the sub-axes that make stages, `sharding` the others, both in mesh order.
+    """
+
+    pipeline: tuple[SubAxis, ...]
+    sharding: tuple[SubAxis, ...]
+    microbatches: int
+
+    @property
+    def stages(self) -> int:
+        """Number of pipeline stages."""
+        return math.prod(part.size for part in self.pipeline)
+
+    @property
+    def transfer_link(self) -> Link | None:
+        """The link that stage-to-stage transfers use: least bandwidth, then largest latency."""
+        if not self.pipeline:
+            return None
+        return min((p.link for p in self.pipeline), key=lambda x: (x.bandwidth, -x.latency))
+
+
+@dataclass(frozen=True, slots=True)
+class Interchangeable:
+    """Sub-axes of one mesh axis with equal size and link; `positions` index `Split.sharding`."""
+
+    positions: tuple[int, ...]
+
+
+def interchangeable(parts: tuple[SubAxis, ...], named: frozenset[str]) -> list[Interchangeable]:
+    """Group sub-axes that no rule tells apart; those in `named` (single ones that a pin names) stay
+    alone."""
+    groups: dict[tuple[str, int, Link, str], list[int]] = {}
+    for position, part in enumerate(parts):
+        alone = part.name if part.name in named else ""
+        groups.setdefault((part.axis, part.size, part.link, alone), []).append(position)
+    return [Interchangeable(tuple(members)) for members in groups.values()]
+
+
+def microbatch_counts(spec: Spec) -> list[int]:
+    """Every micro-batch count that the spec allows and that divides all batch indices."""
+    sizes = {index.size for op in spec.graph.operators for index in op.indices if index.batch}
+    sizes |= {i.size for t in spec.graph.tensors.values() for i in t.dims if i.batch}
+    low, high = spec.train.microbatches or (1, None)
+    if not sizes:  # measured operators only: nothing says how the batch divides
+        return list(range(low, (high or low) + 1))
+    common = math.gcd(*sizes)
+    high = common if high is None else high
+    divisors = {
+        d for k in range(1, math.isqrt(common) + 1) if common % k == 0 for d in (k, common // k)
+    }
+    return sorted(d for d in divisors if low <= d <= high)
+
+
+def pipeline_choices(spec: Spec, named: frozenset[str]) -> list[tuple[SubAxis, ...]]:
+    """Every set of sub-axes that may become stages, one of each family of interchangeable ones.
+
+    Among interchangeable sub-axes the outermost are taken: permuting them permutes devices only.
+    """
+    mesh: Mesh = spec.mesh
+    wanted = spec.train.pipeline
+    parts = mesh.parts
+    units = len(spec.graph.units)
+    if wanted.parts is not None:
+        forced = tuple(p for p in parts if p.name in wanted.parts)
+        choices = [forced]
+        if wanted.low == 1:
+            choices.insert(0, ())
+    else:
+        groups = interchangeable(parts, named)
+        counts = itertools.product(*(range(len(g.positions) + 1) for g in groups))
+        choices = []
+        for taken in counts:
+            chosen = {p for g, n in zip(groups, taken, strict=True) for p in g.positions[:n]}
+            choices.append(tuple(part for i, part in enumerate(parts) if i in chosen))
+    high = units if wanted.high is None else min(units, wanted.high)
+    fitting = [c for c in choices if wanted.low <= math.prod(p.size for p in c) <= high]
+    return sorted(fitting, key=lambda c: (math.prod(p.size for p in c), [p.name for p in c]))
+
+
+def splits(spec: Spec, named: frozenset[str]) -> list[Split]:
+    """Every division of the mesh and batch that the spec allows, in a fixed order."""
+    everything = spec.mesh.parts
+    result = []
+    for pipeline in pipeline_choices(spec, named):
+        names = {p.name for p in pipeline}
+        rest = tuple(p for p in everything if p.name not in names)
+        result += [Split(pipeline, rest, m) for m in microbatch_counts(spec)]
+    return result
