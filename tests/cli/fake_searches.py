@@ -1,0 +1,114 @@
+"""Searches to put behind `solver.isolate`: each one ends in its own way."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from dsl.spec import Spec
+from solver.events import Document, Emit, Incumbent, Options, Progress
+
+
+def _plan(value: float) -> Document:
+    return {"objective": {"value": value, "bound": 1.0}, "outcome": {"plan": "feasible"}}
+
+
+def _emit_two(emit: Emit) -> None:
+    emit(Progress(None, 1.0, "starting"))
+    emit(Incumbent(_plan(4.0)))
+    emit(Progress(4.0, 2.0, "improving"))
+    emit(Incumbent(_plan(3.0)))
+
+
+def returns(spec: Spec, options: Options, emit: Emit, stop: threading.Event) -> Document:
+    _emit_two(emit)
+    return {"final": True, "seed": options.seed, "spec": spec.path}
+
+
+def stops_when_asked(spec: Spec, options: Options, emit: Emit, stop: threading.Event) -> Document:
+    _emit_two(emit)
+    assert stop.wait(60)
+    return {"final": True}
+
+
+def ignores_stop(spec: Spec, options: Options, emit: Emit, stop: threading.Event) -> Document:
+    _emit_two(emit)
+    time.sleep(60)
+    raise AssertionError("should have been killed")
+
+
+def ignores_stop_without_plan(
+    spec: Spec, options: Options, emit: Emit, stop: threading.Event
+) -> Document:
+    emit(Progress(None, 1.0, "looking"))
+    time.sleep(60)
+    raise AssertionError("should have been killed")
+
+
+def exits(spec: Spec, options: Options, emit: Emit, stop: threading.Event) -> Document:
+    _emit_two(emit)
+    os._exit(3)
+
+
+def is_killed(spec: Spec, options: Options, emit: Emit, stop: threading.Event) -> Document:
+    _emit_two(emit)
+    os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(60)
+    raise AssertionError("unreachable")
+
+
+def segfaults(spec: Spec, options: Options, emit: Emit, stop: threading.Event) -> Document:
+    _emit_two(emit)
+    os.write(2, b"native code says: check failed\n")
+    ctypes.string_at(0)
+    raise AssertionError("unreachable")
+
+
+def raises(spec: Spec, options: Options, emit: Emit, stop: threading.Event) -> Document:
+    _emit_two(emit)
+    raise MemoryError("no room for 10^9 booleans\nsecond line")
+
+
+def prints(spec: Spec, options: Options, emit: Emit, stop: threading.Event) -> Document:
+    os.write(1, b"noise on standard output\n" * 1000)
+    _emit_two(emit)
+    return {"final": True}
+
+
+def not_json(spec: Spec, options: Options, emit: Emit, stop: threading.Event) -> Document:
+    return {"value": float("nan")}
+
+
+def half_a_frame(spec: Spec, options: Options, emit: Emit, stop: threading.Event) -> Document:
+    """Dies while it writes: finds its way out by looking for the pipe to the parent."""
+    _emit_two(emit)
+    for descriptor in range(3, 32):
+        try:
+            os.write(descriptor, b"\0\0\0\0\0\0\1\0{")
+        except OSError:
+            continue
+    os._exit(0)
+
+
+def many_incumbents(spec: Spec, options: Options, emit: Emit, stop: threading.Event) -> Document:
+    for value in range(20, 0, -1):
+        emit(Incumbent(_plan(float(value))))
+    os._exit(1)
+
+
+def leaves_a_grandchild(
+    spec: Spec, options: Options, emit: Emit, stop: threading.Event
+) -> Document:
+    """Starts a process of its own, writes both ids to the file named by the spec, hangs."""
+    grandchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(120)"])
+    Path(spec.path).write_text(json.dumps([os.getpid(), grandchild.pid]), encoding="utf-8")
+    emit(Incumbent(_plan(1.0)))
+    time.sleep(60)
+    raise AssertionError("should have been killed")
