@@ -1,0 +1,147 @@
+"""Constructive schedules: families and list schedules, the best that fits into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from solver.schedule import families
+from solver.schedule.bounds import round_trips
+from solver.schedule.families import zero_bubble
+from solver.schedule.feasibility import one_by_one
+from solver.schedule.greedy import Priority, list_schedule
+from solver.schedule.memory import fits
+from solver.schedule.operators import Kind, Operators, Order, lower
+from solver.schedule.problem import ScheduleProblem
+from solver.schedule.retime import makespan, retime
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """An order with its earliest start times and makespan."""
+
+    order: Order
+    starts: list[float]
+    makespan: float
+
+
+def timed(operators: Operators, order: Order) -> Timed | None:
+    """`order` re-timed, or None when it deadlocks or exceeds a capacity."""
+    if not fits(operators, order):
+        return None
+    starts = retime(operators, order)
+    if starts is None:
+        return None
+    return Timed(order, starts, makespan(operators, order, starts))
+
+
+def backward_first(kind: Kind, after: float) -> tuple[float, ...]:
+    """Backward, then forward, then weight gradient; the chunk nearest to the end first."""
+    return ("BFW".index(kind.phase), after)
+
+
+def release_first(kind: Kind, after: float) -> tuple[float, ...]:
+    """Backward, then weight gradient, then forward: memory is freed early."""
+    return ("BWF".index(kind.phase), after)
+
+
+def forward_first(kind: Kind, after: float) -> tuple[float, ...]:
+    """Forward before backward: fills memory at once, best with deep pipelines and throttled."""
+    return ("FBW".index(kind.phase), after)
+
+
+def source_first(kind: Kind, after: float) -> tuple[float, ...]:
+    """Forward before backward, the chunk farthest from the end first."""
+    return ("FBW".index(kind.phase), -after)
+
+
+PRIORITIES: tuple[Priority, ...] = (backward_first, forward_first, release_first, source_first)
+THROTTLES = tuple(share / 20 for share in range(12, 37, 2))
+"""Tried multiples of the memory share that a chunk's round trip asks for."""
+
+
+def best_start(problem: ScheduleProblem, operators: Operators) -> Timed | None:
+    """The best of all constructive schedules; None when the problem is infeasible."""
+    best: Timed | None = None
+    for order in _orders(problem, operators, quick=False):
+        found = timed(operators, order)
+        if found is not None and (best is None or found.makespan < best.makespan):
+            best = found
+    if best is not None:
+        return best
+    sequential = one_by_one(operators)
+    return None if sequential is None else timed(operators, sequential)
+
+
+def estimate(problem: ScheduleProblem) -> float:
+    """The makespan, seconds, of a quick constructive schedule; infinite when nothing fits.
+
+    A feasible schedule always stands behind it, so it never lies below the optimum. With a family
+    it is the exact makespan of its order. Raises ValueError when the family refuses the problem.
+    """
+    if problem.family is not None:
+        found = family_schedule(problem)[1]
+        return float("inf") if found is None else found.makespan
+    operators = lower(problem, fused=not problem.split_backward)
+    makespans: list[float] = []
+    for order in _orders(problem, operators, quick=True):
+        found = timed(operators, order)
+        if found is not None:
+            makespans.append(found.makespan)
+    if not makespans:
+        sequential = one_by_one(operators)
+        found = None if sequential is None else timed(operators, sequential)
+        return float("inf") if found is None else found.makespan
+    return min(makespans)
+
+
+def family_schedule(problem: ScheduleProblem) -> tuple[Operators, Timed | None]:
+    """The operators and the timed order of the problem's family; None when it exceeds memory.
+
+    Raises ValueError when the family is unknown or does not apply.
+    """
+    family = problem.family
+    if family is None:
+        raise ValueError("the problem names no schedule family")
+    reason = families.refusal(problem, family)
+    if reason is not None:
+        raise ValueError(reason)
+    operators = lower(problem, families.is_fused(family))
+    return operators, timed(operators, families.family_order(operators, family))
+
+
+def _orders(problem: ScheduleProblem, operators: Operators, quick: bool) -> Iterator[Order]:
+    """Orders of the families that apply to the same operators, then list schedules.
+
+    With several chunks on a device also throttled ones: each chunk may have as many micro-batches
+    in flight as its share of the memory, in proportion to its round trip (Little's law).
+    """
+    names = ("zb_h2", "zb_h1") if problem.split_backward else ("one_f_one_b", "interleaved")
+    for name in names:
+        if families.refusal(problem, name) is None:
+            yield families.family_order(operators, name)
+    if problem.split_backward and families.refusal(problem, "zb_h1") is None:
+        yield zero_bubble.order(operators)
+    throttles: list[Mapping[int, int]] = [{}]
+    if len(problem.chunks) > problem.devices:
+        throttles += [_in_flight(operators, x) for x in ((1.0,) if quick else THROTTLES)]
+    for in_flight in throttles:
+        for priority in PRIORITIES[:1] if quick else PRIORITIES:
+            order = list_schedule(operators, priority, in_flight)
+            if order is not None:
+                yield order
+
+
+def _in_flight(operators: Operators, share: float) -> dict[int, int]:
+    """Micro-batches in flight per forward kind when memory is shared in proportion to round
+    trips."""
+    trips = round_trips(operators)
+    caps: dict[int, int] = {}
+    for device, here in enumerate(operators.on_device):
+        forward = [k for k in here if operators.kinds[k].allocates > 0]
+        demand = sum(operators.kinds[k].allocates * trips[k] for k in forward)
+        for k in forward:
+            if demand > 0.0:
+                room = min(operators.capacity[device], demand * operators.microbatches)
+                caps[k] = max(1, round(share * room * trips[k] / demand))
+    return caps
