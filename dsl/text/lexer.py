@@ -39,7 +39,8 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """A comment as written, its marks included. `doc` comments begin with exactly `///`."""
+    """A comment as written, its marks included. A `doc` comment is a line of its own that begins
+    with exactly `///`."""
 
     kind: Literal["line", "block", "doc"]
     text: str
@@ -66,9 +67,14 @@ _UNIT = re.compile(
     r"[A-Z][A-Za-z0-9_]*(?:/s\b)?|(?:" + "|".join(LOWER_UNITS) + r")\b(?!\()(?:/s\b)?"
 )
 _BLANKS = re.compile(r"[ \t]*")
-_PERCENT_IS_MODULO = re.compile(r"[ \t]+%[ \t]*[A-Za-z0-9_(]")
+_PERCENT_IS_MODULO = re.compile(r'[ \t]+%[ \t]*[A-Za-z0-9_("-]')
 # Long runs of junk are one token, and are shown only in part.
 _SHOWN = 20
+
+
+def is_unit(word: str) -> bool:
+    """Whether this word would be a unit behind a number on its line."""
+    return _UNIT.fullmatch(word) is not None
 
 
 class Lexer:
@@ -81,6 +87,7 @@ class Lexer:
         self._line = 1
         self._line_start = 0
         self._doc: list[Comment] = []
+        self._last_line = 0  # where the last token ended
 
     def __iter__(self) -> Iterator[Token]:
         """All tokens in order; BAD ones carry their diagnostic."""
@@ -98,6 +105,7 @@ class Lexer:
                 self._comment(found.group(), position)
             elif kind != "BLANK":
                 token = self._token(str(kind), found.group(), position)
+                self._last_line = self._line
                 yield token
                 if kind == "NUMBER" and (unit := self._unit(end)):
                     yield unit
@@ -138,18 +146,19 @@ class Lexer:
         return Token("UNIT", found.group(), self._span(start, found.group())) if found else None
 
     def _comment(self, text: str, start: int) -> None:
+        """Keep a comment; one that begins with `///` and stands alone on its line documents."""
         span = self._span(start, text)
         text = text.rstrip()
-        if text.startswith("/*"):
-            self.comments.append(Comment("block", text, span))
-        elif text.startswith("///") and not text.startswith("////"):
+        is_alone = span.line != self._last_line
+        if is_alone and text.startswith("///") and not text.startswith("////"):
             comment = Comment("doc", text, span)
-            self.comments.append(comment)
             if self._doc and self._doc[-1].span.line != span.line - 1:
                 self._doc.clear()
             self._doc.append(comment)
         else:
-            self.comments.append(Comment("line", text, span))
+            comment = Comment("block" if text.startswith("/*") else "line", text, span)
+            self._doc.clear()
+        self.comments.append(comment)
 
     def _take_doc(self, line: int) -> str:
         """The text of the `///` lines that end directly above `line`."""

@@ -1,0 +1,25 @@
+"""The one style of `.mmp` files.
+
+Two blanks of indentation, lines of up to 100 columns, one statement or block item a line, one
+blank between words. A longer line is broken after a comma or before an operator, and goes on four
+columns further in. A block that was written on one line, holds no other block and fits stays on
+one line. Single blank lines and all comments stay where they are; nothing is ever reordered.
+"""
+
+from __future__ import annotations
+
+from dsl.diagnostic import DiagnosticError
+from dsl.format.items import arrange
+from dsl.format.printer import print_file
+from dsl.text.parser import read
+
+
+def format_text(source: str, path: str) -> str:
+    """`source` in the one style; DiagnosticError when it does not parse (nothing is lost then).
+
+    `path` is how the diagnostics name the file.
+    """
+    reading = read(source, path)
+    if reading.diagnostics:
+        raise DiagnosticError(reading.diagnostics)
+    return print_file(arrange(reading))
