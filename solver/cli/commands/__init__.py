@@ -1,0 +1,1 @@
+"""The commands of `mmp`: each module has `add(subparsers)` and `run(arguments) -> ExitCode`."""

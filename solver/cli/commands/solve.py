@@ -1,0 +1,123 @@
+"""`mmp solve SPEC`: search, verify, report."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from dsl.spec import Spec
+from solver.cli import overrides, streams
+from solver.cli.exit_codes import CommandError, ExitCode
+from solver.events import Document, Options
+
+SEARCH = "solver.search.solve:solve"
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "solve",
+        help="plan a spec",
+        description="Search for the best plan, verify it, and report it.",
+    )
+    parser.add_argument("spec", metavar="SPEC", help="a .mmp file")
+    parser.add_argument("-o", dest="output", metavar="FILE", type=Path, help="write the plan here")
+    parser.add_argument(
+        "--time-limit", metavar="S", type=_seconds, default=60.0, help="seconds (default 60)"
+    )
+    parser.add_argument(
+        "--workers", metavar="N", type=_positive, default=2, help="parallel workers (default 2)"
+    )
+    parser.add_argument("--seed", metavar="N", type=_seed, default=0, help="default 0")
+    parser.add_argument(
+        "--reproducible", action="store_true", help="give the same plan in every run"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print the plan document instead of the report"
+    )
+    overrides.add(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, search: str = SEARCH) -> ExitCode:
+    """Plan one spec; `search` is what `solver.isolate.run` runs."""
+    from dsl.load import load
+    from solver.cli.files import check_writable
+    from solver.cli.progress import following
+    from solver.cli.settle import settle
+    from solver.isolate.interrupts import Interrupts
+    from solver.isolate.run import run as run_isolated
+
+    if arguments.output is not None:
+        check_writable(arguments.output)
+    spec = load(arguments.spec, overrides.mapping(arguments))
+    options = Options(
+        arguments.time_limit, arguments.workers, arguments.seed, arguments.reproducible
+    )
+    with Interrupts() as interrupts:
+        with following(spec.objective[0]) as observe:
+            result = run_isolated(search, spec, options, observe, interrupts)
+        settled = settle(result, spec, options)
+        for line in settled.notes:
+            streams.note(f"mmp: {line}")
+        if settled.document is not None:
+            _deliver(settled.document, spec, arguments.output, arguments.json)
+    return settled.code
+
+
+def _deliver(document: Document, spec: Spec, output: Path | None, as_json: bool) -> None:
+    """The plan to its file first, so that nothing that happens while printing can lose it."""
+    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    has_plan = document["outcome"]["plan"] != "none"
+    if output is not None and has_plan:
+        _save(output, text)
+    elif output is not None:
+        streams.note(f"mmp: there is no plan to write to {output}")
+    if as_json:
+        streams.write_data(text)
+        return
+    from solver.cli.report.page import render
+
+    streams.write_data(render(document, spec))
+
+
+def _save(output: Path, text: str) -> None:
+    from solver.cli.files import save_aside, write_whole
+
+    try:
+        write_whole(output, text)
+    except CommandError as error:
+        where = save_aside(text, ".json")
+        raise CommandError(f"{error}; the plan is in {where}") from error
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a positive number of seconds, found {text!r}")
+    return value
+
+
+def _positive(text: str) -> int:
+    value = _integer(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected at least 1, found {text!r}")
+    return value
+
+
+def _seed(text: str) -> int:
+    value = _integer(text)
+    if not 0 <= value < 2**31:
+        raise argparse.ArgumentTypeError(f"expected 0 to {2**31 - 1}, found {text!r}")
+    return value
+
+
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected a whole number, found {text!r}") from error

@@ -1,0 +1,114 @@
+"""`mmp verify PLAN [SPEC]`: the independent check of a plan document."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from pathlib import Path
+
+from dsl.spec import Spec
+from solver.cli import streams
+from solver.cli.exit_codes import CommandError, ExitCode
+from solver.events import Document
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "verify",
+        help="check a plan independently of the solver",
+        description="Recompute every figure of a plan from its spec and check pins and limits.",
+    )
+    parser.add_argument("plan", metavar="PLAN", type=Path, help="a plan document")
+    parser.add_argument(
+        "spec",
+        metavar="SPEC",
+        type=Path,
+        nargs="?",
+        help="its spec (default: the first source that the plan names)",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> ExitCode:
+    """Say whether the plan holds, and what is wrong with it where it does not."""
+    from dsl.load import load
+    from solver.verify.check import verify
+
+    document = _read_plan(arguments.plan)
+    path = arguments.spec or _find_spec(document, arguments.plan)
+    spec = load(path, _overrides(document))
+    for changed in _changed_sources(document, spec):
+        streams.note(f"warning: {changed}")
+    report = verify(document, spec)
+    if report.ok:
+        streams.write_data(f"{arguments.plan}: verified against {path}\n")
+        return ExitCode.DONE
+    count = len(report.violations)
+    streams.write_data(
+        f"{arguments.plan}: rejected, {count} violation{'s' if count > 1 else ''}\n"
+        + "".join(f"  {v.code} {v.where}: {v.message}\n" for v in report.violations)
+    )
+    return ExitCode.REJECTED
+
+
+def _read_plan(path: Path) -> Document:
+    from solver.cli.files import read_bytes
+
+    try:
+        document = json.loads(read_bytes(path))
+    except (ValueError, RecursionError) as error:
+        raise CommandError(f"{path} is not JSON: {error}", ExitCode.REJECTED) from error
+    if not isinstance(document, dict):
+        raise CommandError(f"{path} is not a plan document", ExitCode.REJECTED)
+    return document
+
+
+def _sources(document: Document) -> list[tuple[str, str]]:
+    """The (path, sha256) pairs that a document names, leaving out what is none."""
+    found = document.get("sources")
+    entries = found if isinstance(found, list) else []
+    pairs = [(e.get("path"), e.get("sha256")) for e in entries if isinstance(e, dict)]
+    return [(p, h) for p, h in pairs if isinstance(p, str) and isinstance(h, str)]
+
+
+def _find_spec(document: Document, plan: Path) -> Path:
+    """The first source, as seen from here or from the plan; the one with the right hash first."""
+    sources = _sources(document)
+    if not sources:
+        raise CommandError(f"{plan} names no sources; give the spec", ExitCode.REJECTED)
+    name, expected = sources[0]
+    places = [p for p in (Path(name), plan.parent / name) if p.is_file()]
+    if not places:
+        raise CommandError(f"{plan} was made from {name}, which is not here; give the spec")
+    for place in places:
+        if hashlib.sha256(place.read_bytes()).hexdigest() == expected:
+            return place
+    return places[0]
+
+
+def _overrides(document: Document) -> dict[str, str]:
+    found = document.get("overrides", {})
+    if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):
+        raise CommandError("`overrides` of the plan is malformed", ExitCode.REJECTED)
+    return found
+
+
+def _changed_sources(document: Document, spec: Spec) -> list[str]:
+    """One sentence for every source that is not what the plan was made from.
+
+    The spec itself may be read under another path than then, so it is compared by position.
+    """
+    made_from = dict(_sources(document)[1:])
+    changes = []
+    first = _sources(document)[:1]
+    for source in spec.sources:
+        if source.path == spec.path:
+            if first and first[0][1] != source.sha256:
+                changes.append(f"{source.path} has changed since the plan was made")
+        elif source.path not in made_from:
+            changes.append(f"{source.path} was not read when the plan was made")
+        elif made_from[source.path] != source.sha256:
+            changes.append(f"{source.path} has changed since the plan was made")
+    return changes

@@ -1,0 +1,37 @@
+"""Diagnostics on standard error, with excerpts of the files they are about."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+
+from dsl.diagnostic import Diagnostic
+from dsl.render import render_all
+from solver.cli import streams
+
+
+def report(diagnostics: Iterable[Diagnostic], texts: Mapping[str, str] | None = None) -> None:
+    """Print diagnostics; `texts` are files that are not on disk, or already read, by path."""
+    found = tuple(diagnostics)
+    if not found:
+        return
+    given = texts or {}
+    is_color = sys.stderr is not None and sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    text = render_all(found, lambda path: given.get(path, text_of(path)), is_color)
+    streams.note(f"{text}\n\n".replace("\n\n\n", "\n\n"))
+
+
+@cache
+def text_of(path: str) -> str | None:
+    """The text of a file as spans name it; None where it is not a file that can be read."""
+    from dsl.resolve.files import STDLIB, STDLIB_PREFIX
+
+    inside = path.removeprefix(STDLIB_PREFIX)
+    place = STDLIB / inside if inside != path else Path(path)
+    try:
+        return place.read_text(encoding="utf-8", errors="replace")
+    except (OSError, ValueError):
+        return None

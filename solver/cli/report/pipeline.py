@@ -1,0 +1,87 @@
+"""The pipeline: what each stage holds, how long it takes, and the order as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from solver.cli.report.names import fold
+from solver.cli.report.table import INDENT, heading, table
+from solver.cli.report.view import View
+from solver.cli.report.words import percent, seconds
+from solver.schedule.problem import Action, Chunk, Schedule, ScheduleProblem
+from solver.schedule.timeline import render_timeline
+
+_MARGIN = 8  # columns of a timeline beside the time itself
+_WIDEST = 160
+
+
+def pipeline(view: View) -> Iterator[RenderableType]:
+    """Stages with their layers and times; a timeline where there is more than one stage."""
+    found = view.document["pipeline"]
+    several = len(view.stages) > 1
+    family = f", {found['family']}" if several and found["family"] else ""
+    bubble = f", bubble {percent(found['bubble'])}" if several else ""
+    yield heading("Stages", f"{len(view.stages)}{family}{bubble}")
+    rows = [_row(view, stage) for stage in view.stages]
+    columns = ("stage", "layers", "recomputed", "forward", "backward", "weight grad", "per step")
+    yield table(columns, rows, left=3)
+    if several:
+        yield Padding(Text(_timeline(view), no_wrap=True), (0, 0, 0, INDENT))
+
+
+def _row(view: View, stage: dict[str, Any]) -> tuple[str, ...]:
+    recomputed = frozenset(view.recomputed)
+    again = [name for name in stage["units"] if name in recomputed]
+    return (
+        str(stage["stage"]),
+        f"{len(stage['units'])}: {_folded(stage['units'])}",
+        "all" if len(again) == len(stage["units"]) else _folded(again) or "none",
+        seconds(stage["forward_s"]),
+        seconds(stage["input_grad_s"]),
+        seconds(stage["weight_grad_s"]),
+        seconds(stage["tail_s"]),
+    )
+
+
+def _folded(names: list[str]) -> str:
+    return ", ".join(name for name, _ in fold((name, None) for name in names))
+
+
+def _timeline(view: View) -> str:
+    """The schedule, one row per stage. Only durations and places matter here, not memory."""
+    stages = view.stages
+    problem = ScheduleProblem(
+        devices=len(stages),
+        chunks=tuple(
+            Chunk(
+                f"stage {stage['stage']}",
+                stage["stage"],
+                stage["forward_s"],
+                stage["input_grad_s"],
+                stage["weight_grad_s"],
+                0.0,
+                0.0,
+            )
+            for stage in stages
+        ),
+        edges=(),
+        microbatches=view.microbatches,
+        capacity_bytes=tuple(0.0 for _ in stages),
+        tails=tuple(stage["tail_s"] for stage in stages),
+        split_backward=not all(view.document["pipeline"]["fused"]),
+    )
+    actions = sorted(
+        (
+            Action(a["device"], a["microbatch"], a["phase"], a["start_s"], a["end_s"])
+            for a in view.document["pipeline"]["schedule"]
+        ),
+        key=lambda action: (action.chunk, action.start),
+    )
+    length = view.document["step_time_s"]
+    schedule = Schedule(tuple(actions), length, 0.0, False)
+    return render_timeline(problem, schedule, max(20, min(_WIDEST, view.width) - _MARGIN))

@@ -1,0 +1,86 @@
+"""Where the time of a step goes, as an exact sum.
+
+The figures are means over the devices of a step: with `P` stages,
+`step_time = (sum over stages of m (F + B + W) + tail) / P + idle`. Communication inside a
+stage's phases and tail is listed by collective and taken out of compute; parameter and gradient
+collectives count `1 - overlap`, as in the cost model.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import RenderableType
+
+from solver.cli.report.table import heading, table
+from solver.cli.report.view import View
+from solver.cli.report.words import percent, seconds
+
+_NOISE = 1e-9  # of a step: less than this is rounding, not time
+
+
+def spending(view: View) -> Iterator[RenderableType]:
+    """The rows, largest first, and their sum."""
+    step = view.document["step_time_s"]
+    note = "mean of all devices" if len(view.stages) > 1 else ""
+    yield heading("Time of a step", note)
+    shown = [(what, value) for what, value in breakdown(view) if abs(value) > _NOISE * step]
+    shown.sort(key=lambda row: -row[1])
+    rows = [(what, seconds(value), percent(value / step)) for what, value in shown]
+    rows.append(("sum", seconds(math.fsum(value for _, value in shown)), ""))
+    yield table(("", "", ""), rows)
+
+
+def breakdown(view: View) -> list[tuple[str, float]]:
+    """(what, seconds per device and step); adds up to the step time."""
+    stages = len(view.stages)
+    working = math.fsum(
+        view.microbatches * (s["forward_s"] + s["input_grad_s"] + s["weight_grad_s"])
+        for s in view.stages
+    )
+    tails = math.fsum(stage["tail_s"] for stage in view.stages)
+    during, after = _communication(view)
+    communicating = math.fsum(during.values())
+    synchronising = math.fsum(after.values())
+    idle = view.document["step_time_s"] - (working + tails) / stages
+    return [
+        ("compute", (working - communicating) / stages),
+        *((_words(name), value / stages) for name, value in during.items()),
+        *((f"{_words(name)} once per step", value / stages) for name, value in after.items()),
+        ("optimizer", (tails - synchronising) / stages),
+        ("bubble" if stages > 1 else "idle", idle),
+    ]
+
+
+def _communication(view: View) -> tuple[dict[str, float], dict[str, float]]:
+    """Exposed seconds of every collective summed over stages: during micro-batches, and after."""
+    tensors = view.spec.graph.tensors
+    during: dict[str, float] = {}
+    after: dict[str, float] = {}
+    for call in view.document["communication"]:
+        is_parameter = call["operator"] in tensors
+        spent = call["seconds"] * call["count"]
+        if is_parameter and not _is_tied_sum(view, call):
+            spent *= 1.0 - view.spec.train.overlap
+        into = after if call["phase"] == "step" else during
+        name = call["collective"] + (" of parameters" if is_parameter else "")
+        into[name] = into.get(name, 0.0) + spent * _stages_charged(view, call)
+    return during, after
+
+
+def _is_tied_sum(view: View, call: dict[str, Any]) -> bool:
+    """The gradient of a parameter held by several stages, summed over them; never overlapped."""
+    return call["phase"] == "step" and set(call["axes"]) <= set(view.pipeline_parts)
+
+
+def _stages_charged(view: View, call: dict[str, Any]) -> int:
+    """Work after the micro-batches is listed once but done by every stage holding the parameter."""
+    if call["phase"] != "step":
+        return 1
+    return len(view.holders[call["operator"]])
+
+
+def _words(collective: str) -> str:
+    return collective.replace("_", "-")

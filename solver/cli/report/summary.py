@@ -1,0 +1,56 @@
+"""What was planned, how good the plan is, and whether that is proven."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from dsl.spec import Spec
+from solver.cli.report.table import table
+from solver.cli.report.view import View
+from solver.cli.report.words import amount, percent, seconds
+
+_STOPPED = {
+    "proved": "the search ended by itself",
+    "limit": "stopped by the time limit",
+    "interrupted": "stopped by an interrupt",
+    "failed": "the solver process failed",
+}
+
+
+def title(spec: Spec) -> Text:
+    """`examples/llama3_8b.mmp: 32 x h100_sxm (pod: node 4 x gpu 8)`."""
+    mesh = spec.mesh
+    axes = " x ".join(f"{axis.name} {axis.size}" for axis in mesh.axes)
+    text = Text(spec.path, style="bold")
+    return text.append(f": {mesh.devices} x {mesh.device.name} ({mesh.name}: {axes})", "not bold")
+
+
+def summary(view: View) -> Iterator[RenderableType]:
+    """The verdict, then objective, bound, gap and penalty."""
+    outcome = view.document["outcome"]
+    objective = view.objective
+    name = objective["name"]
+    if outcome["plan"] == "optimal":
+        yield Text("Proven optimal; verified.", style="green")
+    else:
+        yield Text(f"Verified, not proven optimal: {_STOPPED[outcome['stopped']]}.", style="yellow")
+    rows = [("step time", seconds(view.document["step_time_s"]), "")]
+    penalty = objective["penalty"]
+    made_of = f"{name.replace('_', ' ')} + penalty {amount(name, penalty)}" if penalty else ""
+    rows.append(("objective", amount(name, objective["value"]), made_of or name.replace("_", " ")))
+    if objective["bound"] is None:
+        rows.append(("bound", "none", "no bound was proven"))
+    else:
+        rows.append(("bound", amount(name, objective["bound"]), "no plan can be better"))
+        rows.append(("gap", percent(max(0.0, objective["gap"])), ""))
+    solver = view.document["solver"]
+    rows.append(("solved in", seconds(solver["wall_s"]), _effort(solver)))
+    yield table(("", "", ""), rows, left=3)
+
+
+def _effort(solver: dict[str, object]) -> str:
+    words = f"seed {solver['seed']}, workers {solver['workers']}"
+    return words + (", reproducible" if solver["reproducible"] else "")

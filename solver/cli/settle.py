@@ -1,0 +1,117 @@
+"""From what a run left behind to what the user gets: a verified plan, or why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dsl.spec import Spec
+from solver.cli.exit_codes import ExitCode
+from solver.cli.stamp import stamp
+from solver.events import Document, Options
+from solver.isolate.run import Failure, Result
+from solver.verify.check import Report, verify
+
+_SHOWN = 3  # violations of a rejected plan that are named
+_CODES = {
+    "proved": ExitCode.INFEASIBLE,
+    "limit": ExitCode.LIMIT,
+    "interrupted": ExitCode.INTERRUPTED,
+}
+
+Verify = Callable[[Document, Spec], Report]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The document to print (None: every plan found was rejected), what to say, the exit code."""
+
+    document: Document | None
+    notes: tuple[str, ...]
+    code: ExitCode
+
+
+def settle(result: Result, spec: Spec, options: Options, check: Verify = verify) -> Settled:
+    """Choose the newest plan that the verifier accepts, and say how the search ended.
+
+    A plan that the verifier rejects is never returned. When the last plan is rejected and an
+    earlier one accepted, the search has failed, though there is a plan.
+    """
+    stopped = _stopped(result)
+    notes = list(_failure_notes(result.failure))
+    candidates = _candidates(result)
+    if not candidates:
+        document = result.final or {"format": "mmp-plan/1"}
+        document = stamp(document, spec, options, result.wall_s, stopped, "none")
+        return Settled(document, tuple(notes), _code(document))
+    if _claims_none(result):
+        notes.append("the search ended without a plan after finding one; using that")
+        stopped = "failed" if stopped == "proved" else stopped
+    for position, candidate in enumerate(candidates):
+        is_last = position == 0
+        # What a rejected plan's search claims to have proven is not to be believed either.
+        document = stamp(
+            candidate,
+            spec,
+            options,
+            result.wall_s,
+            stopped if is_last else "failed",
+            candidate.get("outcome", {}).get("plan", "feasible") if is_last else "feasible",
+        )
+        report = check(document, spec)
+        if report.ok:
+            return Settled(document, tuple(notes), _code(document))
+        notes.extend(_rejection_notes(report))
+    notes.append("no plan passed verification, so none is printed; this is a bug of mmp")
+    return Settled(None, tuple(notes), ExitCode.INTERNAL)
+
+
+def _claims_none(result: Result) -> bool:
+    return result.final is not None and result.final["outcome"]["plan"] == "none"
+
+
+def _candidates(result: Result) -> list[Document]:
+    """Plans, best first: what the search returned, then its incumbents from the newest back."""
+    plans = list(reversed(result.incumbents))
+    if result.final is not None and not _claims_none(result):
+        return [result.final, *plans]
+    return plans
+
+
+def _stopped(result: Result) -> str:
+    """Why the search stopped: its own word, unless it was asked to or gave none."""
+    own: str | None = None if result.final is None else result.final["outcome"]["stopped"]
+    if own == "proved":
+        return own
+    if result.asked == "interrupt":
+        return "interrupted"
+    if result.asked == "limit":
+        return "limit"
+    return own or "failed"
+
+
+def _code(document: Document) -> ExitCode:
+    stopped = document["outcome"]["stopped"]
+    if stopped == "failed":
+        return ExitCode.SOLVER_FAILED
+    if document["outcome"]["plan"] != "none":
+        return ExitCode.DONE
+    return _CODES[stopped]
+
+
+def _failure_notes(failure: Failure | None) -> list[str]:
+    if failure is None:
+        return []
+    line = f"the solver process failed: {failure.summary}"
+    if not failure.details:
+        return [line]
+    from solver.cli.files import save_aside
+
+    return [f"{line}; details are in {save_aside(failure.details, '.txt')}"]
+
+
+def _rejection_notes(report: Report) -> list[str]:
+    shown = [f"  {v.code} {v.where}: {v.message}" for v in report.violations[:_SHOWN]]
+    more = len(report.violations) - len(shown)
+    rest = [f"  and {more} more"] if more else []
+    return ["a plan of the solver failed verification and is not used:", *shown, *rest]

@@ -1,0 +1,37 @@
+"""The fields of a plan document that only the parent process knows."""
+
+from __future__ import annotations
+
+from dsl.spec import Spec
+from solver.cli.versions import versions
+from solver.events import Document, Options
+
+_FIRST = ("format", "sources", "overrides", "versions", "solver", "outcome", "objective")
+
+
+def stamp(
+    document: Document, spec: Spec, options: Options, wall_s: float, stopped: str, plan: str
+) -> Document:
+    """A copy of `document` with where it comes from, who made it, and how the search ended.
+
+    The spec's own file is the first source: `mmp verify` reads it from there. Common fields come
+    first, so that the head of a plan tells what it is.
+    """
+    sources = sorted(spec.sources, key=lambda source: source.path != spec.path)
+    solver = {
+        "seed": options.seed,
+        "workers": options.workers,
+        "time_limit_s": options.time_limit_s,
+        "reproducible": options.reproducible,
+        "wall_s": round(wall_s, 3),
+    }
+    stamped = {
+        **document,
+        "sources": [{"path": source.path, "sha256": source.sha256} for source in sources],
+        "overrides": dict(spec.overrides),
+        "versions": versions(),
+        "solver": {**document.get("solver", {}), **solver},
+        "outcome": {**document.get("outcome", {}), "stopped": stopped, "plan": plan},
+    }
+    order = [name for name in _FIRST if name in stamped]
+    return {name: stamped[name] for name in [*order, *(n for n in stamped if n not in order)]}
