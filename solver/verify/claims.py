@@ -1,0 +1,195 @@
+"""The derived figures a document claims, read but not believed: `check` compares them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from solver.verify.decisions import Cuts, read_cuts
+from solver.verify.fields import Fields
+
+MEMORY_TERMS = ("parameters", "gradients", "optimizer", "activations", "buffers", "reserve")
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectiveClaim:
+    """The `objective` object; `bound` and `gap` are None where nothing is proven."""
+
+    name: str
+    unit: str
+    value: float
+    bound: float | None
+    gap: float | None
+    penalty: float
+
+
+@dataclass(frozen=True, slots=True)
+class StageClaim:
+    """One entry of `pipeline.stages`; seconds."""
+
+    stage: int
+    operators: tuple[str, ...]
+    units: tuple[str, ...]
+    forward: float
+    input_grad: float
+    weight_grad: float
+    tail: float
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryClaim:
+    """One entry of `memory`; bytes."""
+
+    device: int
+    devices: int
+    peak: float
+    limit: float
+    terms: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StorageClaim:
+    """What `parameters.NAME` says follows from its levels."""
+
+    stored: Cuts
+    gradients: Cuts
+    optimizer: Cuts
+    bytes_per_device: float
+
+
+@dataclass(frozen=True, slots=True)
+class CallClaim:
+    """One entry of `communication`; `bytes` and `seconds` of one call."""
+
+    operator: str
+    tensor: str | None
+    phase: str
+    collective: str
+    axes: tuple[str, ...]
+    bytes: float
+    count: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PinClaim:
+    """One entry of `pins`."""
+
+    text: str
+    kind: str
+    file: str
+    line: int
+    satisfied: bool
+    weight: float | None
+    paid: float
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Every derived figure of a document."""
+
+    stopped: str
+    plan: str
+    objective: ObjectiveClaim
+    step_time: float
+    devices: int
+    axes: tuple[tuple[str, int], ...]
+    storage: tuple[tuple[str, StorageClaim], ...]
+    stages: tuple[StageClaim, ...]
+    fused: tuple[bool, ...]
+    bubble: float
+    memory: tuple[MemoryClaim, ...]
+    calls: tuple[CallClaim, ...]
+    pins: tuple[PinClaim, ...]
+
+
+def read_claims(document: Fields) -> Claims:
+    """The claims of a document; malformed fields add violations (see `Fields`)."""
+    outcome = document.nested("outcome")
+    pipeline = document.nested("pipeline")
+    mesh = document.nested("mesh")
+    return Claims(
+        stopped=outcome.text("stopped"),
+        plan=outcome.text("plan"),
+        objective=_objective(document.nested("objective")),
+        step_time=document.number("step_time_s"),
+        devices=mesh.integer("devices"),
+        axes=tuple((axis.text("name"), axis.integer("size")) for axis in mesh.nested_list("axes")),
+        storage=tuple(
+            (name, _storage(entry))
+            for name, entry in document.nested("parameters").nested_entries()
+        ),
+        stages=tuple(_stage(entry) for entry in pipeline.nested_list("stages")),
+        fused=pipeline.booleans("fused"),
+        bubble=pipeline.number("bubble"),
+        memory=tuple(_memory(entry) for entry in document.nested_list("memory")),
+        calls=tuple(_call(entry) for entry in document.nested_list("communication")),
+        pins=tuple(_pin(entry) for entry in document.nested_list("pins")),
+    )
+
+
+def _objective(entry: Fields) -> ObjectiveClaim:
+    return ObjectiveClaim(
+        name=entry.text("name"),
+        unit=entry.text("unit"),
+        value=entry.number("value"),
+        bound=entry.number_or_null("bound"),
+        gap=entry.number_or_null("gap"),
+        penalty=entry.number("penalty"),
+    )
+
+
+def _stage(entry: Fields) -> StageClaim:
+    return StageClaim(
+        stage=entry.integer("stage"),
+        operators=entry.names("operators"),
+        units=entry.names("units"),
+        forward=entry.number("forward_s"),
+        input_grad=entry.number("input_grad_s"),
+        weight_grad=entry.number("weight_grad_s"),
+        tail=entry.number("tail_s"),
+    )
+
+
+def _memory(entry: Fields) -> MemoryClaim:
+    terms = entry.nested("terms")
+    return MemoryClaim(
+        device=entry.integer("device"),
+        devices=entry.integer("devices"),
+        peak=entry.number("peak_bytes"),
+        limit=entry.number("limit_bytes"),
+        terms=tuple((name, terms.number(name)) for name in MEMORY_TERMS),
+    )
+
+
+def _storage(entry: Fields) -> StorageClaim:
+    return StorageClaim(
+        stored=read_cuts(entry, "stored"),
+        gradients=read_cuts(entry, "gradients_stored"),
+        optimizer=read_cuts(entry, "optimizer_stored"),
+        bytes_per_device=entry.number("bytes_per_device"),
+    )
+
+
+def _call(entry: Fields) -> CallClaim:
+    return CallClaim(
+        operator=entry.text("operator"),
+        tensor=entry.text_or_null("tensor"),
+        phase=entry.text("phase"),
+        collective=entry.text("collective"),
+        axes=entry.names("axes"),
+        bytes=entry.number("bytes"),
+        count=entry.integer("count"),
+        seconds=entry.number("seconds"),
+    )
+
+
+def _pin(entry: Fields) -> PinClaim:
+    return PinClaim(
+        text=entry.text("text"),
+        kind=entry.text("kind"),
+        file=entry.text("file"),
+        line=entry.integer("line"),
+        satisfied=entry.boolean("satisfied"),
+        weight=entry.number_or_null("weight_s"),
+        paid=entry.number("paid_s"),
+    )

@@ -1,0 +1,116 @@
+"""The document's derived figures against the recomputed ones, one section per function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dsl.spec import Mesh
+from solver.verify.claims import Claims, MemoryClaim, StageClaim
+from solver.verify.evaluate import Priced
+from solver.verify.figures import Bill, Figures, StageMemory
+from solver.verify.layouts import product
+from solver.verify.pins import at_most
+from solver.verify.plan import Plan
+from solver.verify.report import Violation, differs
+
+
+def mesh_violations(claims: Claims, mesh: Mesh) -> Iterator[Violation]:
+    """The mesh of the document is that of the spec."""
+    axes = tuple((axis.name, axis.size) for axis in mesh.axes)
+    if claims.axes != axes or claims.devices != mesh.devices:
+        yield Violation("mesh", "this is not the mesh of the spec", "mesh")
+
+
+def stage_violations(claims: Claims, priced: Priced) -> Iterator[Violation]:
+    """Stages hold what the decisions say and take the recomputed times."""
+    times = priced.times.stages
+    where = "pipeline.stages"
+    if [claim.stage for claim in claims.stages] != list(range(len(times))):
+        yield Violation("stage-list", f"there must be stages 0..{len(times) - 1}", where)
+        return
+    if claims.fused != tuple(time.fused for time in times):
+        message = "a stage is fused exactly where its backward cannot be split"
+        yield Violation("stage-fused", message, "pipeline.fused")
+    for claim, time in zip(claims.stages, times, strict=True):
+        at = f"{where}[{claim.stage}]"
+        yield from _stage_content(claim, priced.plan, at)
+        yield from differs("stage-time", f"{at}.forward_s", claim.forward, time.forward)
+        yield from differs("stage-time", f"{at}.input_grad_s", claim.input_grad, time.input_grad)
+        yield from differs("stage-time", f"{at}.weight_grad_s", claim.weight_grad, time.weight_grad)
+        yield from differs("stage-time", f"{at}.tail_s", claim.tail, time.tail)
+
+
+def _stage_content(claim: StageClaim, plan: Plan, where: str) -> Iterator[Violation]:
+    units = plan.units_on(claim.stage)
+    operators = [name for unit in units for name in unit.operators]
+    if sorted(claim.units) != sorted(unit.name for unit in units):
+        yield Violation("stage-content", "these are not the units of the stage", f"{where}.units")
+    if sorted(claim.operators) != sorted(operators):
+        message = "these are not the operators of the stage"
+        yield Violation("stage-content", message, f"{where}.operators")
+
+
+def memory_violations(claims: Claims, figures: Figures, plan: Plan) -> Iterator[Violation]:
+    """Every term and peak is the recomputed one, and no peak exceeds its limit."""
+    if [claim.device for claim in claims.memory] != list(range(len(figures.memory))):
+        message = f"there must be entries 0..{len(figures.memory) - 1}, one per stage"
+        yield Violation("memory-list", message, "memory")
+        return
+    for claim, stage in zip(claims.memory, figures.memory, strict=True):
+        yield from _memory_entry(claim, stage, product(plan.frame.parts))
+    for at, stage in enumerate(figures.memory):
+        if not at_most(stage.peak, stage.limit):
+            message = f"a device needs {stage.peak:.0f} bytes, the limit is {stage.limit:.0f}"
+            yield Violation("memory-limit", message, f"memory[{at}]")
+
+
+def _memory_entry(claim: MemoryClaim, stage: StageMemory, devices: int) -> Iterator[Violation]:
+    where = f"memory[{claim.device}]"
+    if claim.devices != devices:
+        message = f"a stage has {devices} devices, not {claim.devices}"
+        yield Violation("memory-devices", message, f"{where}.devices")
+    terms = stage.terms()
+    for name, value in claim.terms:
+        yield from differs("memory-term", f"{where}.terms.{name}", value, terms[name])
+    yield from differs("memory-peak", f"{where}.peak_bytes", claim.peak, stage.peak)
+    yield from differs("memory-limit-figure", f"{where}.limit_bytes", claim.limit, stage.limit)
+
+
+def time_violations(claims: Claims, figures: Figures) -> Iterator[Violation]:
+    """The step time and the bubble are those of the schedule."""
+    yield from differs("step-time", "step_time_s", claims.step_time, figures.step_time)
+    yield from differs("bubble", "pipeline.bubble", claims.bubble, figures.bubble)
+
+
+def pin_violations(claims: Claims, figures: Figures) -> Iterator[Violation]:
+    """Pins and limits are all listed and billed as recomputed; those without a price hold."""
+    for at, bill in enumerate(figures.bills):
+        where = f"pins[{at}]"
+        if not bill.satisfied and bill.weight is None:
+            code = "limit" if bill.kind == "limit" else "pin-broken"
+            message = f"`{bill.text}` ({bill.file}:{bill.line}) does not hold"
+            yield Violation(code, message, where)
+    if len(claims.pins) != len(figures.bills):
+        message = f"there must be {len(figures.bills)} entries, every pin and then every limit"
+        yield Violation("pin-list", message, "pins")
+        return
+    for at, (claim, bill) in enumerate(zip(claims.pins, figures.bills, strict=True)):
+        where = f"pins[{at}]"
+        if (claim.text, claim.kind, claim.file, claim.line) != _identity(bill):
+            message = f"this must be `{bill.text}` of {bill.file}:{bill.line}"
+            yield Violation("pin-list", message, where)
+            continue
+        if claim.satisfied != bill.satisfied:
+            holds = "holds" if bill.satisfied else "does not hold"
+            yield Violation("pin-satisfied", f"`{bill.text}` {holds}", f"{where}.satisfied")
+        if (claim.weight is None) != (bill.weight is None):
+            message = "the spec gives no weight" if bill.weight is None else "the weight is missing"
+            yield Violation("pin-weight", message, f"{where}.weight_s")
+        yield from differs(
+            "pin-weight", f"{where}.weight_s", claim.weight or 0.0, bill.weight or 0.0
+        )
+        yield from differs("pin-paid", f"{where}.paid_s", claim.paid, bill.paid)
+
+
+def _identity(bill: Bill) -> tuple[str, str, str, int]:
+    return bill.text, bill.kind, bill.file, bill.line

@@ -1,0 +1,101 @@
+"""From legal decisions to every figure of the plan (the text is `solver/README.md`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dsl.spec import Spec
+from solver.verify.decisions import Decisions
+from solver.verify.figures import Action, Figures, StageMemory
+from solver.verify.legal_storage import level_violations
+from solver.verify.legality import violations
+from solver.verify.memory import peak_in_flight, stage_memory, stage_saved
+from solver.verify.pins import limit_bills, pin_bills
+from solver.verify.plan import Plan, join
+from solver.verify.proposal import propose
+from solver.verify.simulate import Order, by_stage, run
+from solver.verify.stage_time import Times, stage_times
+from solver.verify.storage import Holding, hold
+
+
+class IllegalDecisionsError(ValueError):
+    """Decisions that `check.verify` would report; the message is the first violation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """A plan with everything that does not depend on the order of its schedule."""
+
+    plan: Plan
+    holdings: tuple[Holding, ...]
+    times: Times
+
+
+def price(plan: Plan) -> Priced:
+    """Price the stages of a plan."""
+    holdings = tuple(hold(plan, name) for name in plan.wiring.parameters)
+    return Priced(plan, holdings, stage_times(plan, holdings))
+
+
+def evaluate(decisions: Decisions, spec: Spec, order: Order) -> Figures:
+    """Every figure of a plan whose stages run their operators in `order`, each as early as it can
+    (the times in `decisions.schedule` are not looked at).
+
+    Raises IllegalDecisionsError, and DeadlockError for an order that cannot be run.
+    """
+    proposal = propose(decisions, spec)
+    found = violations(proposal)
+    if not found:
+        plan = join(proposal)
+        found = tuple(level_violations(plan))
+    if found:
+        raise IllegalDecisionsError(f"{found[0].where}: {found[0].message}")
+    priced = price(plan)
+    return finish(priced, run(order, priced.times.stages, priced.times.edges))
+
+
+def finish(priced: Priced, schedule: Sequence[Action]) -> Figures:
+    """The figures of a priced plan that runs a complete schedule at the times it says."""
+    plan, times = priced.plan, priced.times
+    ends = [0.0] * plan.stages
+    for action in schedule:
+        ends[action.stage] = max(ends[action.stage], action.end)
+    step_time = max(end + time.tail for end, time in zip(ends, times.stages, strict=True))
+    memory = _memory(priced, schedule)
+    bills = (*pin_bills(plan, priced.holdings), *limit_bills(plan, memory, step_time))
+    penalty = sum(bill.paid for bill in bills)
+    by_time = plan.spec.objective[0] == "step_time"
+    return Figures(
+        stages=times.stages,
+        memory=memory,
+        calls=times.calls,
+        edges=times.edges,
+        schedule=tuple(schedule),
+        step_time=step_time,
+        bubble=_bubble(priced, step_time),
+        bills=bills,
+        penalty=penalty,
+        objective=penalty + (step_time if by_time else max(stage.peak for stage in memory)),
+    )
+
+
+def _memory(priced: Priced, schedule: Sequence[Action]) -> tuple[StageMemory, ...]:
+    plan = priced.plan
+    rows = by_stage(schedule, plan.stages)
+    peaks = (
+        peak_in_flight(row, stage_saved(plan, stage), time.fused)
+        for stage, (row, time) in enumerate(zip(rows, priced.times.stages, strict=True))
+    )
+    return tuple(
+        stage_memory(plan, stage, priced.holdings, peak) for stage, peak in enumerate(peaks)
+    )
+
+
+def _bubble(priced: Priced, step_time: float) -> float:
+    """The share of the devices' step that is idle."""
+    if step_time == 0:
+        return 0.0
+    count = priced.plan.frame.microbatches
+    work = sum(count * time.per_microbatch + time.tail for time in priced.times.stages)
+    return 1 - work / (priced.plan.stages * step_time)

@@ -1,0 +1,92 @@
+"""The order of operators that a schedule family fixes, and the order of messages (section 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from solver.verify.figures import Action, Edge, Phase, StageTime
+from solver.verify.report import Violation
+
+Row = tuple[tuple[Phase, int], ...]
+
+
+def fixed_order(
+    family: str | None, times: Sequence[StageTime], edges: Sequence[Edge], microbatches: int
+) -> tuple[Row, ...] | None:
+    """The (phase, micro-batch) sequence of every stage, or None where the family leaves it open."""
+    depths = _depths(len(times), edges)
+    deepest = max(depths)
+    count = range(microbatches)
+    match family:
+        case "gpipe":
+            row = (*(("F", j) for j in count), *(("B", j) for j in count))
+            return tuple(_literal(row) for _ in times)
+        case "one_f_one_b":
+            return tuple(_alternate(microbatches, depth, None) for depth in depths)
+        case "zb_h1":
+            return tuple(
+                _alternate(microbatches, depth, None if time.fused else deepest - depth)
+                for depth, time in zip(depths, times, strict=True)
+            )
+        case _:
+            return None
+
+
+def order_violations(
+    family: str | None,
+    rows: Sequence[Sequence[Action]],
+    times: Sequence[StageTime],
+    edges: Sequence[Edge],
+    microbatches: int,
+) -> Iterator[Violation]:
+    """A stage whose order is not the family's."""
+    fixed = fixed_order(family, times, edges, microbatches)
+    for stage, wanted in enumerate(fixed or ()):
+        found = tuple((action.phase, action.microbatch) for action in rows[stage])
+        if found != wanted:
+            message = f"stage {stage} does not follow the order of `{family}`"
+            yield Violation("schedule-family", message, "pipeline.schedule")
+
+
+def message_violations(
+    rows: Sequence[Sequence[Action]], edges: Sequence[Edge]
+) -> Iterator[Violation]:
+    """Messages between two stages that would arrive in another order than they are sent in."""
+    for edge in edges:
+        for phase in ("F", "B"):
+            one, other = (
+                [action.microbatch for action in rows[stage] if action.phase == phase]
+                for stage in (edge.source, edge.target)
+            )
+            if one != other:
+                message = f"stages {edge.source} and {edge.target} order their {phase} differently"
+                yield Violation("schedule-messages", message, "pipeline.schedule")
+
+
+def _depths(stages: int, edges: Sequence[Edge]) -> list[int]:
+    """For each stage the stages on the longest way to an end, itself included."""
+    depths = [1] * stages
+    for edge in sorted(edges, key=lambda e: e.source, reverse=True):
+        depths[edge.source] = max(depths[edge.source], 1 + depths[edge.target])
+    return depths
+
+
+def _alternate(microbatches: int, depth: int, lag: int | None) -> Row:
+    """`depth` forwards, then B and F in turn; each W `lag` micro-batches late (None: fused)."""
+    ahead = min(microbatches, depth)
+    row: list[tuple[Phase, int]] = [("F", j) for j in range(ahead)]
+    late = 0 if lag is None else min(microbatches, lag)
+    for j in range(microbatches):
+        row.append(("B", j))
+        if lag is not None and j >= late:
+            row.append(("W", j - late))
+        if j + ahead < microbatches:
+            row.append(("F", j + ahead))
+    if lag is not None:
+        row += [("W", j) for j in range(microbatches - late, microbatches)]
+    return tuple(row)
+
+
+def _literal(row: tuple[tuple[str, int], ...]) -> Row:
+    names: dict[str, Phase] = {"F": "F", "B": "B", "W": "W"}
+    return tuple((names[phase], j) for phase, j in row)

@@ -1,0 +1,100 @@
+"""Legal decisions together with their spec: the layouts and places that follow directly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dsl.spec import Operator, Spec, SubAxis, Unit, Variant
+from solver.verify.decisions import Decisions
+from solver.verify.layouts import (
+    PARTIAL,
+    Frame,
+    Layout,
+    Sharding,
+    as_produced,
+    as_read,
+    dimension_layout,
+    gradient_made,
+    product,
+    shard,
+)
+from solver.verify.proposal import Proposal
+from solver.verify.wiring import Read, Wiring, Write
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Decisions that `legality` has passed, joined to the spec they decide.
+
+    `stage_of` and `recomputed` have every unit.
+    """
+
+    spec: Spec
+    wiring: Wiring
+    decisions: Decisions
+    frame: Frame
+    pipeline: tuple[SubAxis, ...]
+    shardings: Mapping[str, Sharding]
+    stage_of: Mapping[str, int]
+    recomputed: Mapping[str, bool]
+
+    @property
+    def stages(self) -> int:
+        """How many pipeline stages there are."""
+        return product(self.pipeline)
+
+    def units_on(self, stage: int) -> tuple[Unit, ...]:
+        """The units of a stage, in program order."""
+        return tuple(u for u in self.spec.graph.units if self.stage_of[u.name] == stage)
+
+    def operators_of(self, unit: Unit) -> tuple[Operator, ...]:
+        """The operators of a unit, in program order."""
+        return tuple(self.wiring.operators[name] for name in unit.operators)
+
+    def variant(self, operator: Operator) -> Variant | None:
+        """The measured variant an operator runs as, or None when formulas price it."""
+        name = self.decisions.operators[operator.name].variant
+        return next((v for v in operator.variants if v.name == name), None)
+
+    def read_layout(self, read: Read) -> Layout:
+        """The layout in which a reader takes its input."""
+        return as_read(read.use, self.shardings[read.operator.name])
+
+    def read_gradient(self, read: Read) -> Layout:
+        """The layout of the gradient a reader makes for its input."""
+        return gradient_made(read.use, self.shardings[read.operator.name])
+
+    def produced(self, write: Write) -> Layout:
+        """The layout in which a producer leaves its result."""
+        return as_produced(write.operator, write.use, self.shardings[write.operator.name])
+
+    def shared_layout(self, tensor: str) -> Layout:
+        """The shared layout of a tensor in the forward, where `partial` means whole."""
+        cuts = self.decisions.tensors[tensor].cuts
+        return dimension_layout(self.spec.graph.tensors[tensor], cuts, self.frame)
+
+    def shared_gradient(self, tensor: str) -> Layout:
+        """The layout of the gradient at a tensor's shared layout."""
+        partial = self.decisions.tensors[tensor].partial
+        return tuple(
+            PARTIAL if part.name in partial else at
+            for part, at in zip(self.frame.parts, self.shared_layout(tensor), strict=True)
+        )
+
+
+def join(proposal: Proposal) -> Plan:
+    """The plan that a legal proposal makes (`legality.violations` found none)."""
+    graph = proposal.spec.graph
+    frame = proposal.frame
+    chosen = proposal.decisions.operators
+    return Plan(
+        spec=proposal.spec,
+        wiring=proposal.wiring,
+        decisions=proposal.decisions,
+        frame=frame,
+        pipeline=proposal.pipeline,
+        shardings={o.name: shard(o, proposal.cuts(o), frame) for o in graph.operators},
+        stage_of={unit.name: chosen[unit.operators[0]].stage for unit in graph.units},
+        recomputed={unit.name: chosen[unit.operators[0]].recompute for unit in graph.units},
+    )
