@@ -73,3 +73,7 @@ def _last_resort(error: Exception) -> ExitCode:
     kind = type(error).__name__
     streams.note(f"mmp: internal error ({kind}); this is a bug of mmp, details are in {where}")
     return ExitCode.INTERNAL
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from dsl.spec import Spec
 from solver.cli import overrides, streams
 from solver.cli.exit_codes import CommandError, ExitCode
-from solver.events import Document, Options
+
+if TYPE_CHECKING:
+    from dsl.spec import Spec
+    from solver.events import Document
 
 SEARCH = "solver.search.solve:solve"
 
@@ -46,6 +49,7 @@ def run(arguments: argparse.Namespace, search: str = SEARCH) -> ExitCode:
     from solver.cli.files import check_writable
     from solver.cli.progress import following
     from solver.cli.settle import settle
+    from solver.events import Options
     from solver.isolate.interrupts import Interrupts
     from solver.isolate.run import run as run_isolated
 

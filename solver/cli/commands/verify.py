@@ -6,11 +6,14 @@ import argparse
 import hashlib
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from dsl.spec import Spec
 from solver.cli import streams
 from solver.cli.exit_codes import CommandError, ExitCode
-from solver.events import Document
+
+if TYPE_CHECKING:
+    from dsl.spec import Spec
+    from solver.events import Document
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
