@@ -57,7 +57,7 @@ class Wires:
     def local_elements(self, states: States, elements: float) -> Floats:
         """Elements on one device of a tensor of `elements` in these states."""
         cut = np.where(states < NONE, self.sizes, 1)
-        pieces: Floats = np.asarray(np.prod(cut, axis=-1), dtype=np.float64)
+        pieces: Floats = np.prod(cut, axis=-1).astype(np.float64)
         return elements / pieces
 
 
@@ -92,7 +92,8 @@ def redistribute(source: States, target: States, elements_bytes: float, wires: W
         return degrees_of(wires.groups, sizes, codes == code)
 
     def product(code: int) -> Floats:
-        return np.prod(np.where(codes == code, sizes, 1), axis=-1).astype(np.float64)
+        factor: Floats = np.prod(np.where(codes == code, sizes, 1), axis=-1).astype(np.float64)
+        return factor
 
     present = set(np.unique(codes).tolist())  # only for membership tests
     current = before * (product(WIDEN) if WIDEN in present else 1.0)

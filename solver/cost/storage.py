@@ -29,7 +29,8 @@ class StorageTable:
     [quantity, l, z]; `legal[l, z]`; `gathered[l, z]` bytes of the whole parameter while it is
     gathered (0 when it is not); `shared[l, z]` bytes that stages holding the same parameter
     exchange. `sets[what][l, z]` are the sub-axes ([.., a]) over which parameters (3), gradients
-    (2), optimizer (1) are stored; `used_cuts[l]` those that cut the used layout.
+    (2), optimizer (1) are stored; `used_cuts[l]` those that cut the used layout, `reduced[l]` those
+    the gradient is partial over; `local[l]` elements on a device in the used layout.
     """
 
     options: tuple[tuple[int, ...], ...]
@@ -39,6 +40,9 @@ class StorageTable:
     shared: Floats
     sets: dict[int, Bools]
     used_cuts: Bools
+    reduced: Bools
+    local: Floats
+    trained: bool
 
 
 def storage_options(axes: int) -> tuple[tuple[int, ...], ...]:
@@ -97,7 +101,9 @@ def storage_table(
         table[Quantity.WEIGHT_GRAD] = np.where(sets[2].any(axis=-1), each, 0.0)
         table[Quantity.STEP] = _step_seconds(c, sets, size, over, gradient, local)
         shared = gradient / size[1]
-    return StorageTable(options, table, legal, gathered, shared, sets, ~free)
+    return StorageTable(
+        options, table, legal, gathered, shared, sets, ~free, reduced, local[:, 0], trained
+    )
 
 
 def _step_seconds(

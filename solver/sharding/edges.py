@@ -93,7 +93,9 @@ class EdgeBuilder:
             part = "rest"
         else:
             raise AssertionError(f"units {units} of class {c} are not alike")
-        return Edge(u, v, Group(c, part), left.labels, right.labels, table)
+        layers = tuple(q for q in Quantity if table[q].any())
+        kept = table[list(layers)]
+        return Edge(u, v, Group(c, part), left.labels, right.labels, layers, kept)
 
     # ---- the four kinds of edge ------------------------------------------------------------
 

@@ -94,8 +94,13 @@ def energy(
     weights: Weights,
     domain: Domain,
     penalties: dict[int, Floats],
+    cutoff: float = np.inf,
 ) -> Energy:
-    """The energy of a problem; `penalties[n]` is added to the strategies of node n."""
+    """The energy of a problem; `penalties[n]` is added to the strategies of node n.
+
+    A strategy that alone brings the sum of unary minima above `cutoff` is left out: pairwise costs
+    are never negative, so no selection below the cutoff uses it.
+    """
     unary = [
         np.tensordot(weights.units[node.unit_class, 0], node.unary, axes=1)
         for node in problem.nodes
@@ -113,12 +118,13 @@ def energy(
         storage.append(best)
         storage_cost.append(cost)
         unary[store.node] = unary[store.node] + cost[store.labels]
+    _drop_dear(unary, possible, cutoff)
     kept = tuple(np.flatnonzero(mask) for mask in possible)
     unary = [theta[keep] for theta, keep in zip(unary, kept, strict=True)]
     pairs = []
     for edge in problem.edges:
-        factors = weights.units[edge.group.unit_class, PARTS[edge.group.part]]
-        finite = np.isfinite(edge.table).all(axis=0)
+        factors = weights.units[edge.group.unit_class, PARTS[edge.group.part]][list(edge.layers)]
+        finite: Bools = np.asarray(np.isfinite(edge.table).all(axis=0))
         theta = np.tensordot(factors, np.where(finite[None], edge.table, 0.0), axes=1)
         theta = np.where(finite, theta, ILLEGAL)
         labels_u, labels_v = edge.labels_u[kept[edge.u]], edge.labels_v[kept[edge.v]]
@@ -127,6 +133,15 @@ def energy(
         else:
             pairs.append(_shrink(Pair(edge.u, edge.v, labels_u, labels_v, theta)))
     return Energy(tuple(unary), tuple(pairs), kept, tuple(storage), tuple(storage_cost))
+
+
+def _drop_dear(unary: Sequence[Floats], possible: Sequence[Bools], cutoff: float) -> None:
+    if not np.isfinite(cutoff) or not all(mask.any() for mask in possible):
+        return
+    least = [float(t[mask].min()) for t, mask in zip(unary, possible, strict=True)]
+    room = cutoff - sum(least)
+    for theta, mask, floor in zip(unary, possible, least, strict=True):
+        mask &= theta <= floor + max(room, 0.0)
 
 
 def _shrink(pair: Pair) -> Pair:

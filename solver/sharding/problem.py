@@ -16,6 +16,7 @@ import numpy.typing as npt
 from dsl.spec import Spec
 from solver.cost.collectives import Floats
 from solver.cost.operators import Costing, OperatorStates
+from solver.cost.quantities import COUNT, Quantity
 from solver.cost.redistribution import States
 from solver.cost.storage import StorageTable
 from solver.space.fold import UnitClass, Wiring
@@ -61,14 +62,22 @@ class Node:
 @dataclass(frozen=True, slots=True)
 class Edge:
     """A pairwise cost. Strategy i of node `u` has label `labels_u[i]`, likewise v; `table` is
-    [quantity, label of u, label of v], with infinity where the pair is illegal."""
+    [layer, label of u, label of v], where layer i is quantity `layers[i]` (the others are zero);
+    infinity where the pair is illegal."""
 
     u: int
     v: int
     group: Group
     labels_u: Labels
     labels_v: Labels
+    layers: tuple[Quantity, ...]
     table: Floats
+
+    def column(self, i: int, j: int) -> Floats:
+        """[quantity] of one pair of labels."""
+        result = np.zeros(COUNT)
+        result[list(self.layers)] = self.table[:, i, j]
+        return result
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ def group_totals(problem: ShardingProblem, selection: Selection) -> Floats:
     for edge in problem.edges:
         i = edge.labels_u[selection.strategies[edge.u]]
         j = edge.labels_v[selection.strategies[edge.v]]
-        totals[edge.group.unit_class, PARTS[edge.group.part]] += edge.table[:, i, j]
+        totals[edge.group.unit_class, PARTS[edge.group.part], edge.layers] += edge.table[:, i, j]
     for store, z in zip(problem.stores, selection.storage, strict=True):
         label = store.labels[selection.strategies[store.node]]
         c = problem.nodes[store.node].unit_class

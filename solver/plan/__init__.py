@@ -1,0 +1,1 @@
+"""From a selection, a pattern and a schedule to the plan document."""

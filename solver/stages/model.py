@@ -1,0 +1,245 @@
+"""The CP-SAT model of the stage map and of recomputation, for given costs of every layer.
+
+Variables: `at_least[u, s]`: unit u sits on stage s or later (order encoding: monotone in s, and
+along every edge of the graph); `again[s, c]`: how many units of class c stage s recomputes. A
+unit's costs are constants here, so stage times and bytes are linear. Minimises the largest row
+of the same bounds as `solver.search.terms`: heads, own work, tails, and with a fused backward
+the ramp down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from solver.cost.collectives import Floats
+from solver.cost.quantities import Quantity
+from solver.cpsat import Limits, Linear, run
+from solver.sharding.problem import Selection, ShardingProblem
+from solver.space.pins import PinMasks, UnitWish, stage_allowed
+from solver.stages.figures import group_totals
+from solver.stages.pattern import PARTS, Pattern, unit_places
+
+if TYPE_CHECKING:
+    from ortools.sat.python import cp_model
+
+TICKS = 1e6
+KIB = 1024.0
+
+
+@dataclass(frozen=True, slots=True)
+class UnitCosts:
+    """Per unit, in graph order: seconds of one micro-batch, per step, and bytes."""
+
+    forward: Floats
+    backward: Floats  # B and W
+    again: Floats  # what recomputation adds
+    step: Floats
+    static: Floats
+    saved: Floats
+    kept: Floats
+    buffers: Floats
+
+
+def unit_costs(problem: ShardingProblem, selection: Selection) -> UnitCosts:
+    """Costs of every unit under a selection; parameters held by several units are left out."""
+    totals = group_totals(problem, selection)
+    classes = len(problem.classes)
+    working, gathered = np.zeros(classes), np.zeros(classes)
+    for node, k in zip(problem.nodes, selection.strategies, strict=True):
+        working[node.unit_class] = max(working[node.unit_class], node.working[k])
+    for store, z in zip(problem.stores, selection.storage, strict=True):
+        label = store.labels[selection.strategies[store.node]]
+        gathered[problem.nodes[store.node].unit_class] += store.costs.gathered[label, z]
+    rows, buffers = [], []
+    for c, i in unit_places(problem):
+        rows.append(totals[c, 0] + totals[c, PARTS["first" if i == 0 else "rest"]])
+        buffers.append(working[c] + 2 * gathered[c])
+    q = np.array(rows)
+    return UnitCosts(
+        forward=q[:, Quantity.FORWARD],
+        backward=q[:, Quantity.INPUT_GRAD] + q[:, Quantity.WEIGHT_GRAD],
+        again=q[:, Quantity.AGAIN],
+        step=q[:, Quantity.STEP],
+        static=q[:, Quantity.STATIC],
+        saved=q[:, Quantity.SAVED_B] + q[:, Quantity.SAVED_W],
+        kept=q[:, Quantity.KEPT],
+        buffers=np.array(buffers),
+    )
+
+
+@dataclass
+class StageModel:
+    """One solve: which unit on which stage, which units recomputed."""
+
+    problem: ShardingProblem
+    costs: UnitCosts
+    in_flight: Sequence[int]
+    capacity: float
+    pins: Sequence[PinMasks]
+    may_recompute: bool
+    must_recompute: bool
+
+    def __post_init__(self) -> None:
+        from ortools.sat.python import cp_model
+
+        self.model = cp_model.CpModel()
+        self.stages = self.problem.split.stages
+        self.units = len(self.problem.spec.graph.units)
+        self.places = unit_places(self.problem)
+        self.wishes = [w for pin in self.pins if pin.is_hard for w in pin.units]
+        self._add_units()
+        self._add_recompute()
+        self._add_times()
+        self._add_memory()
+
+    # ---- variables -------------------------------------------------------------------------
+
+    def _add_units(self) -> None:
+        new = self.model.new_bool_var
+        one = self.model.new_constant(1)
+        zero = self.model.new_constant(0)
+        self.at_least = [
+            [one, *(new(f"u{u}_{s}") for s in range(1, self.stages)), zero]
+            for u in range(self.units)
+        ]
+        for row in self.at_least:
+            for s in range(2, self.stages):
+                self.model.add_implication(row[s], row[s - 1])
+        edges = dict.fromkeys((x.source_unit, x.target_unit) for x in self.problem.sends)
+        for source, target in edges:
+            for s in range(1, self.stages):
+                self.model.add_implication(self.at_least[source][s], self.at_least[target][s])
+        for s in range(self.stages):
+            self.model.add(sum(self._on(u, s) for u in range(self.units)) >= 1)
+        for wish in self.wishes:
+            if wish.stages is not None:
+                for s in range(self.stages):
+                    if not stage_allowed(wish, s, self.stages):
+                        self.model.add(self._on(wish.unit, s) == 0)
+
+    def _on(self, unit: int, stage: int) -> Linear:
+        return self.at_least[unit][stage] - self.at_least[unit][stage + 1]
+
+    def _wants(self, unit: int) -> bool | None:
+        for wish in self.wishes:
+            if wish.unit == unit and wish.again is not None:
+                return wish.again != wish.inverted
+        return None
+
+    def _add_recompute(self) -> None:
+        """Count variables; which units of a class on a stage does not matter, pins aside."""
+        self.again: dict[tuple[int, int], cp_model.IntVar] = {}
+        for c, k in enumerate(self.problem.classes):
+            members = [u for u, (d, _) in enumerate(self.places) if d == c]
+            for s in range(self.stages):
+                there = [self._on(u, s) for u in members]
+                forced = [self._on(u, s) for u in members if self._wants(u)]
+                barred = [self._on(u, s) for u in members if self._wants(u) is False]
+                count = self.model.new_int_var(0, len(members), f"again{s}_{c}")
+                self.again[s, c] = count
+                if self.must_recompute and k.is_layer:
+                    self.model.add(count == sum(there))
+                elif self.may_recompute and k.is_layer:
+                    self.model.add(count <= sum(there) - sum(barred))
+                    self.model.add(count >= sum(forced))
+                else:
+                    self.model.add(count == sum(forced))
+
+    # ---- constraints -----------------------------------------------------------------------
+
+    def _add_times(self) -> None:
+        m = self.problem.split.microbatches
+        c = self.costs
+        total = (c.forward + c.backward + c.again).sum() * m + c.step.sum()
+        self.tick = max(float(total), 1e-12) / TICKS
+        self.makespan = self.model.new_int_var(0, 2**48, "makespan")
+        fused = self.problem.spec.train.pipeline.family is not None
+        heads: list[Linear] = []
+        ramps: list[Linear] = []
+        for s in range(self.stages):
+            own = self._sum(m * (c.forward + c.backward), s) + self._again_sum(m * c.again, s)
+            tail = self._sum(c.step, s)
+            self.model.add(sum(heads) + own + tail <= self.makespan)
+            if fused:
+                self.model.add(sum(heads) + own + sum(ramps) <= self.makespan)
+            heads.append(self._sum(c.forward, s))
+            ramps.append(self._sum(c.backward, s) + self._again_sum(c.again, s))
+        self.model.minimize(self.makespan)
+
+    def _sum(self, seconds: Floats, stage: int) -> Linear:
+        ticks = np.rint(seconds / self.tick).astype(np.int64)
+        return sum(int(t) * self._on(u, stage) for u, t in enumerate(ticks) if t)
+
+    def _rest_of(self, values: Floats, unit_class: int) -> float:
+        members = [u for u, (d, _) in enumerate(self.places) if d == unit_class]
+        return float(values[members[-1]])
+
+    def _again_sum(self, seconds: Floats, stage: int) -> Linear:
+        return sum(
+            round(self._rest_of(seconds, c) / self.tick) * self.again[stage, c]
+            for c in range(len(self.problem.classes))
+        )
+
+    def _add_memory(self) -> None:
+        if not np.isfinite(self.capacity):
+            return
+        c = self.costs
+        for s in range(self.stages):
+            held = self.in_flight[s]
+            kib = np.ceil((c.static + held * c.saved) / KIB).astype(np.int64)
+            total = sum(int(b) * self._on(u, s) for u, b in enumerate(kib))
+            for k in range(len(self.problem.classes)):
+                less = self._rest_of(held * (c.kept - c.saved), k)
+                total = total + int(np.ceil(less / KIB)) * self.again[s, k]
+            total = total + self._buffers(s)
+            self.model.add(total <= int(self.capacity // KIB))
+
+    def _buffers(self, stage: int) -> Linear:
+        largest = self.model.new_int_var(0, 2**40, f"buffers{stage}")
+        recomputed = self.model.new_int_var(0, 2**40, f"recomputed{stage}")
+        for u, amount in enumerate(self.costs.buffers):
+            if amount:
+                self.model.add(largest >= int(np.ceil(amount / KIB)) * self._on(u, stage))
+        for c in range(len(self.problem.classes)):
+            whole = int(np.ceil(self._rest_of(self.costs.saved, c) / KIB))
+            used = self.model.new_bool_var(f"recomputes{stage}_{c}")
+            self.model.add(self.again[stage, c] <= self.units * used)
+            self.model.add(recomputed >= whole * used)
+        return largest + recomputed
+
+    # ---- solving ---------------------------------------------------------------------------
+
+    def solve(self, limits: Limits) -> Pattern | None:
+        """The best pattern, or None where none is found (or none exists)."""
+        answer = run(self.model, limits)
+        if not answer.has_solution:
+            return None
+        value = answer.solver.value
+        stage_of = tuple(sum(int(value(x)) for x in row[1 : self.stages]) for row in self.at_least)
+        again = [False] * self.units
+        for (s, c), count in self.again.items():
+            members = [u for u, (d, _) in enumerate(self.places) if d == c and stage_of[u] == s]
+            ranked = sorted(members, key=lambda u: (self._rank(u), u))
+            for u in ranked[: int(value(count))]:
+                again[u] = True
+        return Pattern(self.stages, stage_of, tuple(again))
+
+    def _rank(self, unit: int) -> int:
+        wanted = self._wants(unit)
+        return 0 if wanted else (2 if wanted is False else 1)
+
+
+def respects(pins: Sequence[PinMasks], pattern: Pattern) -> bool:
+    """Whether a pattern keeps every hard pin on stages and recomputation."""
+    return all(keeps(w, pattern) for pin in pins if pin.is_hard for w in pin.units)
+
+
+def keeps(wish: UnitWish, pattern: Pattern) -> bool:
+    """Whether a pattern grants one wish."""
+    if wish.stages is not None:
+        return stage_allowed(wish, pattern.stage_of[wish.unit], pattern.stages)
+    return (pattern.again[wish.unit] == wish.again) != wish.inverted
