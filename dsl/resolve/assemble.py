@@ -1,0 +1,202 @@
+"""From a path to a Spec: the order in which everything is resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from dsl import spec, syntax
+from dsl.diagnostic import Diagnostic, Label
+from dsl.resolve.binding import check_kind
+from dsl.resolve.files import OVERRIDES, Files, Place
+from dsl.resolve.hardware import resolve_device, resolve_mesh
+from dsl.resolve.imports import Loader
+from dsl.resolve.kinds import resolve_kind
+from dsl.resolve.models.build import add_instance
+from dsl.resolve.models.graph import GraphBuilder
+from dsl.resolve.modules import Module
+from dsl.resolve.overrides import override_text, take_overrides
+from dsl.resolve.plan import Place as WishPlace
+from dsl.resolve.plan import Wishes, objectives
+from dsl.resolve.report import Rejected, Reporter, attempt
+from dsl.resolve.targets import Model
+from dsl.resolve.training import TrainSettings, resolve_optimizer, resolve_precision
+from dsl.span import Span
+
+Wanted = TypeVar("Wanted", bound=syntax.Statement)
+
+
+class Assembly:
+    """One run of the resolver over one file and what it imports."""
+
+    def __init__(
+        self, path: str, overrides: Mapping[str, str], *, needs_plan: bool = False
+    ) -> None:
+        self._place = Place(Path(path), path)
+        self._overrides = overrides
+        self._needs_plan = needs_plan
+        self._report = Reporter()
+        self._files = Files(self._report)
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """Everything found: by file in the order they were read, then by place."""
+        order = {path: number for number, path in enumerate(self.sources)}
+        return tuple(
+            sorted(
+                self._report.diagnostics,
+                key=lambda d: (order.get(d.span.file, len(order)), d.span, d.code),
+            )
+        )
+
+    @property
+    def sources(self) -> Mapping[str, str]:
+        """The text of every file that was read, the named one first, the `-D` overrides last."""
+        texts = self._files.texts
+        own = {self._place.display: texts.get(self._place.display, "")}
+        return {**own, **texts, OVERRIDES: override_text(self._overrides)}
+
+    def run(self) -> spec.Spec | None:
+        """The Spec; None when there is an error, or for a library that is only checked."""
+        loader = Loader(self._files, self._report)
+        module = attempt(lambda: loader.load_root(self._place))
+        if module is None or self._has_syntax_errors():
+            return None
+        attempt(lambda: take_overrides(self._overrides, module, self._report))
+        self._check_declarations(module)
+        if module.is_library and not self._needs_plan:
+            return None
+        result = attempt(lambda: self._plan(module))
+        return None if self._report.errors else result
+
+    def _has_syntax_errors(self) -> bool:
+        """Statements with syntax errors are missing from the tree, so names would be missed."""
+        return any(d.code.startswith("MMP0") for d in self._report.diagnostics)
+
+    # ---- declarations ----------------------------------------------------------------------
+
+    def _check_declarations(self, module: Module) -> None:
+        """Check what this file declares, used or not."""
+        for statement in module.file.statements:
+            attempt(lambda s=statement: self._check(s, module))
+
+    def _check(self, statement: syntax.Statement, module: Module) -> None:
+        match statement:
+            case syntax.Let(name=name):
+                module.find(name.text)
+            case syntax.ParamStmt(parameter=parameter):
+                module.find(parameter.name.text)
+            case syntax.Device():
+                resolve_device(statement, module, self._report)
+            case syntax.Optimizer():
+                resolve_optimizer(statement, module, self._report)
+            case syntax.Precision():
+                resolve_precision(statement, module, self._report)
+            case syntax.Kind():
+                check_kind(resolve_kind(statement, module, self._report), self._report)
+
+    # ---- the plan --------------------------------------------------------------------------
+
+    def _plan(self, module: Module) -> spec.Spec:
+        statements = module.file.statements
+        mesh = attempt(lambda: self._mesh(_of(statements, syntax.Mesh), module))
+        settings = TrainSettings(_of(statements, syntax.Train), module, self._report)
+        train = attempt(lambda: settings.resolve(mesh))
+        model = attempt(lambda: self._model(mesh, train, module))
+        objective = attempt(lambda: objectives(_of(statements, syntax.Minimize), self._report))
+        if mesh is None or objective is None:
+            raise Rejected("plan")
+        wishes = Wishes(mesh, model, _stages(train), objective[0], self._report)
+        for statement in statements:
+            wishes.take(statement, WishPlace(module, module))
+        if train is None or model is None:
+            raise Rejected("plan")
+        self._check_rate(mesh, train, model.graph, settings)
+        self._check_microbatches(train, model.graph, settings)
+        return spec.Spec(
+            self._place.display,
+            mesh,
+            model.graph,
+            train,
+            tuple(wishes.pins),
+            tuple(wishes.limits),
+            objective,
+            tuple(self._files.sources),
+            tuple(self._overrides.items()),
+        )
+
+    def _start(self) -> Span:
+        return Span(self._place.display, 1, 1, 1, 1)
+
+    def _mesh(self, statements: Sequence[syntax.Mesh], module: Module) -> spec.Mesh:
+        if not statements:
+            message = "there is no `mesh`, so nothing to plan for"
+            hint = "write `mesh pod = h100_sxm[node: 4, gpu: 8]`"
+            raise self._report.error("MMP401", message, self._start(), hint=hint)
+        if len(statements) > 1:
+            label = Label(statements[0].span, "the first")
+            raise self._report.error("MMP401", "a second mesh", statements[1].span, label)
+        return resolve_mesh(statements[0], module, self._report)
+
+    def _model(self, mesh: spec.Mesh | None, train: spec.Train | None, module: Module) -> Model:
+        instances = _of(module.file.statements, syntax.Instance)
+        if not instances:
+            message = "there is no model to plan"
+            hint = "write `model net = llama3_8b(batch: 256, seq: 8192)`"
+            raise self._report.error("MMP402", message, self._start(), hint=hint)
+        if mesh is None or train is None:
+            raise Rejected("model")
+        graph = GraphBuilder(self._report, train.precision, mesh)
+        names: dict[str, Span] = {}
+        for instance in instances:
+            first = names.setdefault(instance.name.text, instance.name.span)
+            if first != instance.name.span:
+                message = f"two models are called `{instance.name.text}`"
+                label = Label(first, "the first")
+                raise self._report.error("MMP402", message, instance.name.span, label)
+        results = [attempt(lambda i=i: (add_instance(i, module, graph),)) for i in instances]
+        if None in results:
+            raise Rejected("model")
+        return Model(graph.finish(), tuple(graph.roots))
+
+    def _check_rate(
+        self, mesh: spec.Mesh, train: spec.Train, graph: spec.Graph, settings: TrainSettings
+    ) -> None:
+        """The device computes in the precision's format, if any operator's time depends on it."""
+        computes = train.precision.computes
+        if computes in mesh.device.flops or all(o.variants for o in graph.operators):
+            return
+        span = settings.precision_span() or mesh.span
+        known = ", ".join(f"`{name}`" for name in mesh.device.flops) or "no rate"
+        message = f"device `{mesh.device.name}` has no compute rate for `{computes}`"
+        label = Label(mesh.device.span, "declared here")
+        raise self._report.error("MMP415", message, span, label, hint=f"it has {known}")
+
+    def _check_microbatches(
+        self, train: spec.Train, graph: spec.Graph, settings: TrainSettings
+    ) -> None:
+        """Some number of micro-batches in the range divides every batch index."""
+        span = settings.microbatches_span()
+        if train.microbatches is None or span is None:
+            return
+        low, high = train.microbatches
+        batch = dict.fromkeys(i for o in graph.operators for i in o.indices if i.batch)
+        sizes = sorted({index.size for index in batch})
+        smallest = sizes[0] if sizes else high
+        counts = range(low, min(high, smallest) + 1)
+        if any(all(size % count == 0 for size in sizes) for count in counts):
+            return
+        wanted = f"{low}" if low == high else f"no number in {low}..{high}"
+        listed = ", ".join(f"`{i.name}` of size {i.size}" for i in batch)
+        verb = "does not divide" if low == high else "divides"
+        message = f"{wanted} {verb} every batch index ({listed})"
+        raise self._report.error("MMP408", message, span)
+
+
+def _of(statements: Sequence[syntax.Statement], wanted: type[Wanted]) -> list[Wanted]:
+    return [statement for statement in statements if isinstance(statement, wanted)]
+
+
+def _stages(train: spec.Train | None) -> int | None:
+    return None if train is None else train.pipeline.high

@@ -1,0 +1,185 @@
+"""Loading modules: finding imported files, binding names, refusing cycles."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from dsl.diagnostic import Label
+from dsl.resolve.files import Files, Place, library, library_modules
+from dsl.resolve.modules import (
+    Bound,
+    Broken,
+    Declared,
+    Imported,
+    Module,
+    Whole,
+)
+from dsl.resolve.report import Rejected, Reporter
+from dsl.span import Span
+from dsl.suggest import did_you_mean
+from dsl.syntax import (
+    Apply,
+    Import,
+    Instance,
+    Language,
+    Limit,
+    Mesh,
+    Minimize,
+    Name,
+    ParamStmt,
+    Pin,
+    Statement,
+    Train,
+)
+
+LANGUAGE_VERSION = 1
+PRELUDE = ("operators", "training")
+"""Standard library modules whose names are in sight everywhere."""
+
+PLAN_STATEMENTS = (Mesh, Instance, Train, Limit, Pin, Apply, Minimize)
+"""Statements that make a file a spec; a file that only declares things is a library."""
+
+
+@dataclass(slots=True)
+class Loader:
+    """Loads every file once. `_chain` holds the files being loaded, for the cycle message."""
+
+    files: Files
+    report: Reporter
+    _loaded: dict[Path, Module] = field(default_factory=dict)
+    _chain: list[tuple[Path, str]] = field(default_factory=list)
+    _prelude: tuple[Module, ...] = ()
+
+    def load_root(self, place: Place) -> Module:
+        """The file the user named, after the prelude. Rejected when it cannot be read."""
+        start = Span(place.display, 1, 1, 1, 1)
+        prelude = (self._load(library(name), start) for name in PRELUDE)
+        self._prelude = tuple(prelude)
+        return self._load(place, start)
+
+    def _load(self, place: Place, asked_at: Span) -> Module:
+        key = place.path.resolve()
+        if key in self._loaded:
+            return self._loaded[key]
+        known = [path for path, _ in self._chain]
+        if key in known:
+            shown = [display for _, display in self._chain[known.index(key) :]]
+            chain = " -> ".join([*shown, place.display])
+            raise self.report.error("MMP105", f"import cycle: {chain}", asked_at)
+        file = self.files.read(place, asked_at)
+        module = Module(file, place, self.report, self._prelude)
+        module.is_library = not any(isinstance(s, PLAN_STATEMENTS) for s in file.statements)
+        self._chain.append((key, place.display))
+        for statement in file.statements:
+            try:
+                self._take(module, statement, is_root=len(self._chain) == 1)
+            except Rejected:
+                continue
+        self._chain.pop()
+        self._loaded[key] = module
+        return module
+
+    def _take(self, module: Module, statement: Statement, is_root: bool) -> None:
+        match statement:
+            case Language():
+                self._check_language(statement)
+            case Import():
+                self._import(module, statement)
+            case ParamStmt():
+                name = statement.parameter.name
+                self._bind(module, name, Declared(statement, name.span))
+            case Mesh() | Instance() | Train() | Limit() | Pin() | Apply() | Minimize():
+                if not is_root:
+                    message = "an imported file cannot hold statements of a plan"
+                    hint = "keep `mesh`, `train`, `pin` and the like in the spec that is planned"
+                    self.report.error("MMP108", message, statement.span, hint=hint)
+            case _:
+                self._bind(module, statement.name, Declared(statement, statement.name.span))
+
+    def _check_language(self, statement: Language) -> None:
+        if statement.version != LANGUAGE_VERSION:
+            message = (
+                f"this file is written for language {statement.version}, "
+                f"this planner reads language {LANGUAGE_VERSION}"
+            )
+            self.report.error("MMP109", message, statement.span)
+
+    def _bind(self, module: Module, name: Name, bound: Bound) -> None:
+        first = module.names.get(name.text)
+        if first is None:
+            module.names[name.text] = bound
+            return
+        both_imports = not isinstance(first, Declared) and not isinstance(bound, Declared)
+        code, verb = ("MMP106", "imported") if both_imports else ("MMP102", "defined")
+        hint = f"rename one with `{name.text} as ...`" if both_imports else ""
+        label = Label(first.span, "first here")
+        raise self.report.error(code, f"`{name.text}` is {verb} twice", name.span, label, hint=hint)
+
+    # ---- imports ---------------------------------------------------------------------------
+
+    def _import(self, module: Module, statement: Import) -> None:
+        try:
+            place = self._locate(module, statement)
+            with self.report.within(statement.source_span, "imported here"):
+                source = self._load(place, statement.source_span)
+        except Rejected:
+            for _, local in statement.names:
+                self._bind(module, local, Broken(local.span))
+            if not statement.names:
+                alias = self._module_name(statement)
+                self._bind(module, alias, Broken(alias.span))
+            return
+        if not statement.names:
+            alias = self._module_name(statement)
+            self._bind(module, alias, Whole(source, alias.span))
+        for original, local in statement.names:
+            self._import_name(module, source, statement.source, original, local)
+
+    def _import_name(
+        self, module: Module, source: Module, shown: str, original: Name, local: Name
+    ) -> None:
+        bound: Bound = Imported(source, original.text, local.span)
+        if not isinstance(source.names.get(original.text), Declared):
+            hint = did_you_mean(original.text, source.declared())
+            message = f"module `{shown}` has no `{original.text}`"
+            self.report.error("MMP104", message, original.span, hint=hint)
+            bound = Broken(local.span)
+        self._bind(module, local, bound)
+
+    def _locate(self, module: Module, statement: Import) -> Place:
+        if statement.is_path:
+            place = module.place.relative(statement.source)
+            looked_in = f"looked for `{place.display}`, beside the importing file"
+            candidates: list[str] = []
+        else:
+            place = library(statement.source)
+            looked_in = f"looked for `{place.display}`; a file of your own is imported by its path"
+            candidates = library_modules()
+        if _exists(place.path):
+            return place
+        hint = did_you_mean(statement.source, candidates) or looked_in
+        message = f"there is no module `{statement.source}`"
+        raise self.report.error("MMP103", message, statement.source_span, hint=hint)
+
+    def _module_name(self, statement: Import) -> Name:
+        """The local name of a whole module: its alias, or the last part of where it came from."""
+        if statement.alias is not None:
+            return statement.alias
+        if not statement.is_path:
+            return Name(statement.source.rpartition(".")[2], statement.source_span)
+        stem = PurePosixPath(statement.source).stem
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", stem):
+            message = f"`{stem}` cannot be the name of a module"
+            hint = "give it one with `as`"
+            raise self.report.error("MMP107", message, statement.source_span, hint=hint)
+        return Name(stem, statement.source_span)
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is anything to read there; what cannot be asked about is left to reading."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return True

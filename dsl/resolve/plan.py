@@ -1,0 +1,170 @@
+"""Pins, limits and objectives: direct ones, and those that `apply` takes from strategies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, cast
+
+from dsl import spec, syntax
+from dsl.diagnostic import Label
+from dsl.resolve import units
+from dsl.resolve.arguments import bind_arguments, substitute
+from dsl.resolve.expressions import evaluate
+from dsl.resolve.fields import measure
+from dsl.resolve.modules import Module
+from dsl.resolve.report import POISONED, Reporter, attempt
+from dsl.resolve.requirements import PartResolver
+from dsl.resolve.selectors import select
+from dsl.resolve.targets import Model
+from dsl.resolve.units import Dimension
+from dsl.resolve.values import Environment, Names
+from dsl.span import Span
+from dsl.suggest import did_you_mean
+
+OBJECTIVES: dict[str, Dimension] = {"step_time": units.TIME, "memory": units.BYTES}
+"""What can be minimised or limited, and its dimension (a weight has that of the objective)."""
+
+MAX_APPLY_DEPTH = 30
+
+Quantity = Literal["step_time", "memory"]
+
+
+def source_text(source: str, span: Span) -> str:
+    """The text of a span of a file, white space collapsed."""
+    lines = source.split("\n")[span.line - 1 : span.end_line]
+    if not lines:
+        return ""
+    lines[-1] = lines[-1][: span.end_column - 1]
+    lines[0] = lines[0][span.column - 1 :]
+    return " ".join(" ".join(lines).split())
+
+
+def objectives(statements: Sequence[syntax.Minimize], report: Reporter) -> tuple[Quantity, ...]:
+    """What to minimise, in order; step_time when nothing is said. Rejected: MMP414, MMP411."""
+    if not statements:
+        return ("step_time",)
+    if len(statements) > 1:
+        label = Label(statements[0].span, "first given here")
+        raise report.error("MMP411", "`minimize` is given twice", statements[1].span, label)
+    seen: dict[str, syntax.Name] = {}
+    for name in statements[0].objectives:
+        _known_quantity(name, report)
+        if name.text in seen:
+            raise report.error("MMP411", f"`{name.text}` is named twice", name.span)
+        seen[name.text] = name
+    return tuple(cast(Quantity, name) for name in seen)
+
+
+def _known_quantity(name: syntax.Name, report: Reporter) -> Quantity:
+    if name.text not in OBJECTIVES:
+        hint = did_you_mean(name.text, OBJECTIVES) or "known are " + ", ".join(OBJECTIVES)
+        message = f"unknown quantity `{name.text}`"
+        raise report.error("MMP414", message, name.span, hint=hint)
+    return cast(Quantity, name.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a wish stands: the module and its source, the values in sight, and how it got here."""
+
+    module: Module
+    names: Names
+    via: tuple[Span, ...] = ()
+    weight: float | None = None
+
+
+@dataclass(slots=True)
+class Wishes:
+    """Collects pins and limits in the order they are written. `model` None: it has errors."""
+
+    mesh: spec.Mesh
+    model: Model | None
+    stages: int | None
+    objective: Quantity
+    report: Reporter
+    pins: list[spec.Pin] = field(default_factory=list)
+    limits: list[spec.Limit] = field(default_factory=list)
+
+    def take(self, item: syntax.Statement, place: Place) -> None:
+        """A pin, limit or apply; other statements are no wishes. A rejected one is skipped."""
+        match item:
+            case syntax.Pin():
+                attempt(lambda: self._pin(item, place))
+            case syntax.Limit():
+                attempt(lambda: self._limit(item, place))
+            case syntax.Apply():
+                attempt(lambda: self._apply(item, place))
+
+    def _pin(self, item: syntax.Pin, place: Place) -> None:
+        weight = place.weight if item.weight is None else self._weight(item.weight, place)
+        nodes = None
+        if self.model is not None:
+            selector = substitute(item.selector, place.names, self.report)
+            nodes = select(selector, self.model.roots, place.names, self.report)
+        resolver = PartResolver(
+            targets=self.model.targets(nodes) if self.model and nodes else None,
+            selector=item.selector,
+            mesh=self.mesh,
+            stages=self.stages,
+            is_forbid=item.is_forbid,
+            names=place.names,
+            report=self.report,
+        )
+        requirements = resolver.resolve(item.parts)
+        soft: Literal["hard", "soft"] = "hard" if weight is None else "soft"
+        self.pins.append(
+            spec.Pin(
+                text=source_text(place.module.file.source, item.span),
+                kind="forbid" if item.is_forbid else soft,
+                requirements=requirements,
+                weight=weight,
+                span=item.span,
+                via=place.via,
+            )
+        )
+
+    def _weight(self, expr: syntax.Expr, place: Place) -> float:
+        dimension = OBJECTIVES[self.objective]
+        what = f"a weight, where `{self.objective}` is minimised,"
+        return measure(expr, dimension, place.names, self.report, what)
+
+    def _limit(self, item: syntax.Limit, place: Place) -> None:
+        quantity = _known_quantity(item.quantity, self.report)
+        dimension = OBJECTIVES[quantity]
+        what = f"a limit on `{quantity}`"
+        value = measure(item.value, dimension, place.names, self.report, what, positive=True)
+        reserve = 0.0
+        if item.reserve is not None:
+            if quantity != "memory":
+                message = "only a limit on `memory` has a reserve"
+                raise self.report.error("MMP414", message, item.reserve.span)
+            reserve = measure(item.reserve, units.BYTES, place.names, self.report, "a reserve")
+            if reserve >= value:
+                message = "the reserve leaves nothing of the limit"
+                label = Label(item.value.span, "the limit")
+                raise self.report.error("MMP206", message, item.reserve.span, label)
+        text = source_text(place.module.file.source, item.span)
+        self.limits.append(spec.Limit(text, quantity, value, reserve, item.span))
+
+    def _apply(self, item: syntax.Apply, place: Place) -> None:
+        home, strategy = place.module.declaration(item.strategy, syntax.Strategy)
+        if len(place.via) >= MAX_APPLY_DEPTH:
+            message = f"`{item.strategy.dotted}` is applied inside itself without end"
+            raise self.report.error("MMP113", message, item.strategy.span)
+        weight = place.weight if item.weight is None else self._weight(item.weight, place)
+        names = Environment(home)
+        with self.report.within(item.span, "applied here"):
+            bind_arguments(
+                strategy.parameters, item.arguments, place.names, names, item.span, self.report
+            )
+            inner = Place(home, names, (item.span, *place.via), weight)
+            for statement in strategy.items:
+                if isinstance(statement, syntax.Let):
+                    attempt(lambda s=statement: self._let(s, names))
+                else:
+                    self.take(statement, inner)
+
+    def _let(self, statement: syntax.Let, names: Environment) -> None:
+        value = attempt(lambda: evaluate(statement.value, names, self.report))
+        names.define(statement.name, POISONED if value is None else value, self.report)

@@ -1,0 +1,84 @@
+"""Collecting diagnostics while resolving, so that one run reports every mistake once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from dsl.diagnostic import Diagnostic, Label
+from dsl.span import Span
+
+
+class Rejected(Exception):
+    """Something could not be resolved and the reason is already reported: skip what needs it."""
+
+
+class Poisoned:
+    """Stands for a name whose definition was rejected; using it adds no further error."""
+
+    __slots__ = ()
+
+
+POISONED = Poisoned()
+
+Result = TypeVar("Result")
+
+
+def attempt(read: Callable[[], Result]) -> Result | None:
+    """The result, or None when it was rejected; lets the next thing be looked at too."""
+    try:
+        return read()
+    except Rejected:
+        return None
+
+
+class Reporter:
+    """Gathers diagnostics. A place is reported once per code, however often it is unrolled."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, Span], Diagnostic] = {}
+        self._context: list[Label] = []
+        self._errors = 0
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """Everything found, in the order it was found."""
+        return tuple(self._found.values())
+
+    @property
+    def errors(self) -> int:
+        """How many errors were found."""
+        return self._errors
+
+    def add(self, diagnostic: Diagnostic) -> None:
+        """Take in a diagnostic made elsewhere (by the parser)."""
+        key = (diagnostic.code, diagnostic.span)
+        if key in self._found:
+            return
+        self._found[key] = diagnostic
+        self._errors += diagnostic.severity == "error"
+
+    def error(
+        self, code: str, message: str, span: Span, *labels: Label, hint: str = ""
+    ) -> Rejected:
+        """Report an error; returns the exception, so that callers write `raise report.error(..)`."""
+        self.add(Diagnostic(code, "error", message, span, self._all(labels, span), hint))
+        return Rejected(message)
+
+    def warning(self, code: str, message: str, span: Span, *, hint: str = "") -> None:
+        """Report a warning."""
+        self.add(Diagnostic(code, "warning", message, span, self._all((), span), hint))
+
+    @contextmanager
+    def within(self, span: Span, text: str) -> Iterator[None]:
+        """Label what is found in other files meanwhile with the place that led there."""
+        self._context.append(Label(span, text))
+        try:
+            yield
+        finally:
+            self._context.pop()
+
+    def _all(self, labels: tuple[Label, ...], span: Span) -> tuple[Label, ...]:
+        outer = tuple(x for x in reversed(self._context) if x.span.file != span.file)
+        return labels + outer

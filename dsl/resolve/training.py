@@ -1,0 +1,201 @@
+"""Optimizers, precisions and the `train` settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, cast
+
+from dsl import spec, syntax
+from dsl.diagnostic import Label
+from dsl.resolve import units
+from dsl.resolve.expressions import integer
+from dsl.resolve.fields import measure
+from dsl.resolve.hardware import sub_axes
+from dsl.resolve.modules import Module
+from dsl.resolve.report import Rejected, Reporter, attempt
+from dsl.span import Span
+from dsl.suggest import did_you_mean
+
+FAMILIES = ("gpipe", "one_f_one_b", "interleaved", "zb_h1", "zb_h2")
+"""Schedule families with a fixed order of operators; without one the solver orders them."""
+
+DEFAULT_OPTIMIZER = "adamw"
+DEFAULT_PRECISION = "bf16"
+
+
+def resolve_optimizer(
+    statement: syntax.Optimizer, module: Module, report: Reporter
+) -> spec.Optimizer:
+    """Bytes per parameter; what is not given is 0."""
+    fields = _byte_fields(statement.name, statement.fields, (), module, report)
+    return spec.Optimizer(
+        statement.name.text,
+        fields.get("gradient", 0.0),
+        fields.get("state", 0.0),
+        fields.get("traffic", 0.0),
+    )
+
+
+def resolve_precision(
+    statement: syntax.Precision, module: Module, report: Reporter
+) -> spec.Precision:
+    """A precision; every field must be given."""
+    required = ("computes", "parameter", "activation")
+    fields = _byte_fields(statement.name, statement.fields, required, module, report)
+    computes = next(f.value for f in statement.fields if f.key.text == "computes")
+    return spec.Precision(
+        statement.name.text,
+        cast(syntax.Selector, computes).dotted,
+        fields["parameter"],
+        fields["activation"],
+    )
+
+
+def _byte_fields(
+    owner: syntax.Name,
+    fields: tuple[syntax.Field, ...],
+    required: tuple[str, ...],
+    module: Module,
+    report: Reporter,
+) -> Mapping[str, float]:
+    """The byte sizes among the fields; MMP411 for a field given twice or missing."""
+    seen: dict[str, Span] = {}
+    sizes: dict[str, float] = {}
+    for entry in fields:
+        key = entry.key.text
+        if key in seen:
+            label = Label(seen[key], "first given here")
+            raise report.error("MMP411", f"`{key}` is given twice", entry.key.span, label)
+        seen[key] = entry.key.span
+        if key != "computes":
+            sizes[key] = measure(entry.value, units.BYTES, module, report, f"`{key}`")
+    missing = [key for key in required if key not in seen]
+    if missing:
+        listed = ", ".join(f"`{key}`" for key in missing)
+        raise report.error("MMP411", f"`{owner.text}` does not say {listed}", owner.span)
+    return sizes
+
+
+class TrainSettings:
+    """The items of all `train` statements by key, and one method per setting."""
+
+    def __init__(self, statements: list[syntax.Train], module: Module, report: Reporter) -> None:
+        self._module = module
+        self._report = report
+        self._items: dict[str, syntax.TrainItem] = {}
+        for statement in statements:
+            for item in statement.items:
+                first = self._items.setdefault(item.key.text, item)
+                if first is not item:
+                    label = Label(first.span, "first given here")
+                    message = f"`{item.key.text}` is given twice"
+                    report.error("MMP411", message, item.key.span, label)
+
+    def resolve(self, mesh: spec.Mesh | None) -> spec.Train:
+        """All settings; each one is looked at before Rejected. Needs the mesh for `over` axes."""
+        optimizer = attempt(self._optimizer)
+        precision = attempt(self.precision)
+        microbatches = attempt(lambda: (self._microbatches(),))
+        pipeline = attempt(lambda: self._pipeline(mesh))
+        transfer = attempt(lambda: (self._seconds("transfer"),))
+        overlap = attempt(self._overlap)
+        if (
+            optimizer is None
+            or precision is None
+            or microbatches is None
+            or pipeline is None
+            or transfer is None
+            or overlap is None
+        ):
+            raise Rejected("train")
+        item = self._items.get("recompute")
+        word = item.word.text if item is not None and item.word is not None else "auto"
+        mode = cast(Literal["auto", "none", "full"], word)
+        return spec.Train(
+            optimizer, precision, microbatches[0], pipeline, mode, transfer[0], overlap
+        )
+
+    def precision(self) -> spec.Precision:
+        """The precision trained in."""
+        path = self._path("precision", DEFAULT_PRECISION)
+        module, statement = self._module.declaration(path, syntax.Precision)
+        return resolve_precision(statement, module, self._report)
+
+    def precision_span(self) -> Span | None:
+        """Where the precision was chosen; None for the default."""
+        item = self._items.get("precision")
+        return None if item is None else item.span
+
+    def microbatches_span(self) -> Span | None:
+        """Where the number of micro-batches was given."""
+        item = self._items.get("microbatches")
+        return None if item is None else item.span
+
+    def _optimizer(self) -> spec.Optimizer:
+        path = self._path("optimizer", DEFAULT_OPTIMIZER)
+        module, statement = self._module.declaration(path, syntax.Optimizer)
+        return resolve_optimizer(statement, module, self._report)
+
+    def _path(self, key: str, default: str) -> syntax.Selector:
+        item = self._items.get(key)
+        if item is not None and isinstance(item.value, syntax.Selector):
+            return item.value
+        span = Span(self._module.place.display, 1, 1, 1, 1)
+        return syntax.Selector((syntax.Segment(default, None, span),), span)
+
+    def _range(self, key: str, what: str) -> tuple[int, int] | None:
+        """Both ends of a range of at least 1; None for `auto` and when not given."""
+        item = self._items.get(key)
+        if item is None or item.range is None or item.range.low is None:
+            return None
+        low = integer(item.range.low, self._module, self._report, 1, what)
+        high = low
+        if item.range.high is not None:
+            high = integer(item.range.high, self._module, self._report, 1, what)
+        if high < low:
+            message = f"the range {low}..{high} is empty"
+            raise self._report.error("MMP206", message, item.range.span)
+        return low, high
+
+    def _microbatches(self) -> tuple[int, int] | None:
+        return self._range("microbatches", "the number of micro-batches")
+
+    def _pipeline(self, mesh: spec.Mesh | None) -> spec.Pipeline:
+        item = self._items.get("pipeline")
+        if item is None:
+            return spec.Pipeline(1, None, None, None, None)
+        ends = self._range("pipeline", "the number of stages")
+        family = None
+        if item.word is not None:
+            family = item.word.text
+            if family not in FAMILIES:
+                hint = did_you_mean(family, FAMILIES) or "known are " + ", ".join(FAMILIES)
+                message = f"unknown schedule `{family}`"
+                raise self._report.error("MMP412", message, item.word.span, hint=hint)
+        parts = None
+        if item.axes:
+            if mesh is None:
+                raise Rejected("mesh")
+            parts = sub_axes(item.axes, mesh, self._report)
+        if ends is not None and mesh is not None and ends[0] > mesh.devices:
+            message = f"{ends[0]} stages need more devices than the mesh has ({mesh.devices})"
+            label = Label(mesh.span, "the mesh")
+            raise self._report.error("MMP416", message, item.span, label)
+        low, high = ends or (1, None)
+        return spec.Pipeline(low, high, family, parts, item.span)
+
+    def _seconds(self, key: str) -> float | None:
+        item = self._items.get(key)
+        if item is None or item.value is None:
+            return None
+        return measure(item.value, units.TIME, self._module, self._report, f"`{key}`")
+
+    def _overlap(self) -> float:
+        item = self._items.get("overlap")
+        if item is None or item.value is None:
+            return 0.0
+        share = measure(item.value, units.PLAIN, self._module, self._report, "`overlap`")
+        if share > 1:
+            message = f"`overlap` is a share of at most 1, found {share:g}"
+            raise self._report.error("MMP206", message, item.value.span)
+        return share
