@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
-
-import networkx as nx
+from typing import TYPE_CHECKING, Literal
 
 from dsl.formula import Formula
 from dsl.span import Span
+
+if TYPE_CHECKING:  # networkx takes 40 ms to import, and few need the graph as one
+    import networkx as nx
 
 # ---- hardware ------------------------------------------------------------------------------
 
@@ -226,6 +227,8 @@ class Graph:
 
     def dag(self) -> nx.DiGraph[str]:
         """A networkx DAG over operator names; each edge has the list `tensors` it carries."""
+        import networkx as nx
+
         producer = {use.tensor: op.name for op in self.operators for use in op.results}
         graph: nx.DiGraph[str] = nx.DiGraph()
         graph.add_nodes_from(op.name for op in self.operators)

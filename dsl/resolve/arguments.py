@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dsl.diagnostic import Label
 from dsl.resolve.expressions import evaluate
-from dsl.resolve.report import POISONED, Poisoned, Rejected, Reporter
+from dsl.resolve.report import POISONED, Poisoned, RejectedError, Reporter
 from dsl.resolve.values import (
     AxesValue,
     Environment,
@@ -31,7 +31,7 @@ def bind_arguments(
 ) -> None:
     """Define every parameter in `inner`: its argument, read in `caller`, or its default.
 
-    A default may use the parameters before it. Rejected (MMP208 unexpected or missing argument,
+    A default may use the parameters before it. Errors (MMP208 unexpected or missing argument,
     and what evaluating and converting report) after every argument was looked at.
     """
     given = _assign(parameters, arguments, report)
@@ -48,13 +48,13 @@ def bind_arguments(
             else:
                 missing.append(outer_name(parameter).text)
             inner.define(parameter.name, value, report)
-        except Rejected:
+        except RejectedError:
             failed = True
     if missing:
         listed = ", ".join(f"`{name}`" for name in missing)
         raise report.error("MMP208", f"missing argument {listed}", call)
     if failed or len(given) != len(arguments):
-        raise Rejected("arguments")
+        raise RejectedError("arguments")
 
 
 def outer_name(parameter: Parameter) -> Name:
@@ -115,7 +115,7 @@ def substitute(selector: Selector, names: Names, report: Reporter) -> Selector:
     head = selector.segments[0]
     found = names.find(head.glob)
     if isinstance(found, Poisoned):
-        raise Rejected(head.glob)
+        raise RejectedError(head.glob)
     if not isinstance(found, PathValue):
         return selector
     passed = found.selector.segments
@@ -147,6 +147,6 @@ def expand_axes(axes: Sequence[AxisName], names: Names) -> tuple[AxisName, ...]:
     for axis in axes:
         found = names.find(axis.name.text) if axis.part is None else None
         if isinstance(found, Poisoned):
-            raise Rejected(axis.name.text)
+            raise RejectedError(axis.name.text)
         expanded.extend(found.axes if isinstance(found, AxesValue) else (axis,))
     return tuple(expanded)

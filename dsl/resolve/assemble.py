@@ -19,7 +19,7 @@ from dsl.resolve.modules import Module
 from dsl.resolve.overrides import override_text, take_overrides
 from dsl.resolve.plan import Place as WishPlace
 from dsl.resolve.plan import Wishes, objectives
-from dsl.resolve.report import Rejected, Reporter, attempt
+from dsl.resolve.report import RejectedError, Reporter, attempt
 from dsl.resolve.targets import Model
 from dsl.resolve.training import TrainSettings, resolve_optimizer, resolve_precision
 from dsl.span import Span
@@ -60,14 +60,14 @@ class Assembly:
     def run(self) -> spec.Spec | None:
         """The Spec; None when there is an error, or for a library that is only checked."""
         loader = Loader(self._files, self._report)
-        module = attempt(lambda: loader.load_root(self._place))
+        module = attempt(loader.load_root, self._place)
         if module is None or self._has_syntax_errors():
             return None
-        attempt(lambda: take_overrides(self._overrides, module, self._report))
+        attempt(take_overrides, self._overrides, module, self._report)
         self._check_declarations(module)
         if module.is_library and not self._needs_plan:
             return None
-        result = attempt(lambda: self._plan(module))
+        result = attempt(self._plan, module)
         return None if self._report.errors else result
 
     def _has_syntax_errors(self) -> bool:
@@ -79,7 +79,7 @@ class Assembly:
     def _check_declarations(self, module: Module) -> None:
         """Check what this file declares, used or not."""
         for statement in module.file.statements:
-            attempt(lambda s=statement: self._check(s, module))
+            attempt(self._check, statement, module)
 
     def _check(self, statement: syntax.Statement, module: Module) -> None:
         match statement:
@@ -100,18 +100,18 @@ class Assembly:
 
     def _plan(self, module: Module) -> spec.Spec:
         statements = module.file.statements
-        mesh = attempt(lambda: self._mesh(_of(statements, syntax.Mesh), module))
+        mesh = attempt(self._mesh, _of(statements, syntax.Mesh), module)
         settings = TrainSettings(_of(statements, syntax.Train), module, self._report)
-        train = attempt(lambda: settings.resolve(mesh))
-        model = attempt(lambda: self._model(mesh, train, module))
-        objective = attempt(lambda: objectives(_of(statements, syntax.Minimize), self._report))
+        train = attempt(settings.resolve, mesh)
+        model = attempt(self._model, mesh, train, module)
+        objective = attempt(objectives, _of(statements, syntax.Minimize), self._report)
         if mesh is None or objective is None:
-            raise Rejected("plan")
+            raise RejectedError("plan")
         wishes = Wishes(mesh, model, _stages(train), objective[0], self._report)
         for statement in statements:
             wishes.take(statement, WishPlace(module, module))
         if train is None or model is None:
-            raise Rejected("plan")
+            raise RejectedError("plan")
         self._check_rate(mesh, train, model.graph, settings)
         self._check_microbatches(train, model.graph, settings)
         return spec.Spec(
@@ -146,7 +146,7 @@ class Assembly:
             hint = "write `model net = llama3_8b(batch: 256, seq: 8192)`"
             raise self._report.error("MMP402", message, self._start(), hint=hint)
         if mesh is None or train is None:
-            raise Rejected("model")
+            raise RejectedError("model")
         graph = GraphBuilder(self._report, train.precision, mesh)
         names: dict[str, Span] = {}
         for instance in instances:
@@ -155,9 +155,9 @@ class Assembly:
                 message = f"two models are called `{instance.name.text}`"
                 label = Label(first, "the first")
                 raise self._report.error("MMP402", message, instance.name.span, label)
-        results = [attempt(lambda i=i: (add_instance(i, module, graph),)) for i in instances]
+        results = [attempt(add_instance, instance, module, graph) for instance in instances]
         if None in results:
-            raise Rejected("model")
+            raise RejectedError("model")
         return Model(graph.finish(), tuple(graph.roots))
 
     def _check_rate(

@@ -11,7 +11,6 @@ from dsl.resolve import units
 from dsl.resolve.formulas import Bindings, FormulaBinder, total
 from dsl.resolve.kinds import KindDef, show_formal
 from dsl.resolve.report import Reporter
-from dsl.resolve.units import Dimension
 from dsl.resolve.values import Names
 from dsl.span import Span
 
@@ -62,7 +61,7 @@ def match_indices(
 ) -> dict[str, tuple[str, ...]]:
     """Which indices each formal index or group of the kind stands for, by position.
 
-    Rejected: MMP306 for a wrong number of operands, results or indices or one formal bound to two
+    Errors: MMP306 for a wrong number of operands, results or indices or one formal bound to two
     different things; MMP308 when a result without indices has a formal no operand binds.
     """
     _check_count(kind, "operand", len(kind.operands), len(operands), call, report)
@@ -142,7 +141,7 @@ def bind_kind(
     """Everything the kind says about an operator with these operands and results.
 
     `entries` are the indices in sight. Canonical order of the iteration space: batch indices
-    first, then by declaration. Rejected as by `match_indices` and `FormulaBinder.bind`.
+    first, then by declaration. RejectedError as by `match_indices` and `FormulaBinder.bind`.
     """
     bound = match_indices(kind, operands, results, call, report)
     formals = (*kind.operands, *kind.results)

@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable
 from fractions import Fraction
 
-from dsl.resolve.report import Poisoned, Rejected, Reporter
+from dsl.resolve.report import Poisoned, RejectedError, Reporter
 from dsl.resolve.units import PLAIN, UNITS, Dimension, unit_hint
 from dsl.resolve.values import LARGEST, AxesValue, Names, Number, Value, describe, whole_number
 from dsl.span import Span
@@ -27,7 +27,7 @@ _COMPARE: dict[str, Callable[[int | float, int | float], bool]] = {
 
 
 def evaluate(expr: Expr, names: Names, report: Reporter) -> Value:
-    """The value of an expression; Rejected once its mistake is reported.
+    """The value of an expression; RejectedError once its mistake is reported.
 
     Reports MMP101 (unknown name), MMP201 (unit), MMP202 (dimension), MMP203 (type), MMP204
     (division by zero), MMP205 (too large) and MMP209 (function).
@@ -93,7 +93,7 @@ def _bounded(value: int | float, dimension: Dimension, span: Span, report: Repor
     return Number(value, dimension)
 
 
-def _too_large(span: Span, report: Reporter) -> Rejected:
+def _too_large(span: Span, report: Reporter) -> RejectedError:
     return report.error("MMP205", f"this value is larger than {float(LARGEST):.0e}", span)
 
 
@@ -111,7 +111,7 @@ def _reference(expr: Selector, names: Names, report: Reporter) -> Value:
         return text == "true"
     found = names.find(text)
     if isinstance(found, Poisoned):
-        raise Rejected(text)
+        raise RejectedError(text)
     if found is None:
         hint = did_you_mean(text, names.visible())
         raise report.error("MMP101", f"unknown name `{text}`", expr.span, hint=hint)
@@ -183,7 +183,7 @@ def _divide(left: int | float, right: int | float) -> int | float:
 
 
 def check_call(expr: Call, functions: tuple[str, ...], report: Reporter) -> None:
-    """The function is known and takes that many arguments; Rejected (MMP209) otherwise."""
+    """The function is known and takes that many arguments; Errors (MMP209) otherwise."""
     name, count = expr.function.text, len(expr.arguments)
     if name not in functions:
         hint = did_you_mean(name, functions)

@@ -20,7 +20,7 @@ def measure(
 ) -> float:
     """A quantity of that dimension in base units, at least 0 (above 0 when `positive`).
 
-    Rejected: MMP202 for another dimension, MMP203 for no number, MMP206 for the sign.
+    Errors: MMP202 for another dimension, MMP203 for no number, MMP206 for the sign.
     """
     value = evaluate(expr, names, report)
     if not isinstance(value, Number):

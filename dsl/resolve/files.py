@@ -63,7 +63,7 @@ class Files:
     def read(self, place: Place, asked_at: Span) -> File:
         """Read and parse a file; syntax errors go to the report.
 
-        Rejected (MMP120) when it cannot be read, at the span of the import.
+        Errors (MMP120) when it cannot be read, at the span of the import.
         """
         try:
             data = place.path.read_bytes()

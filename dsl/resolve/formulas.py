@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from dsl import syntax
 from dsl.formula import Constant, Extent, Formula, Operation
 from dsl.resolve.expressions import FUNCTIONS, check_call, quantity
-from dsl.resolve.report import Poisoned, Rejected, Reporter
+from dsl.resolve.report import Poisoned, RejectedError, Reporter
 from dsl.resolve.units import PLAIN, Dimension
 from dsl.resolve.values import Names, Number
 from dsl.span import Span
@@ -44,7 +44,7 @@ class FormulaBinder:
     report: Reporter
 
     def bind(self, expr: syntax.Expr) -> Formula:
-        """The formula. Rejected: MMP101, MMP203, MMP204, MMP209 and MMP202."""
+        """The formula. Errors: MMP101, MMP203, MMP204, MMP209 and MMP202."""
         match expr:
             case syntax.Quantity():
                 return self._literal(quantity(expr, self.report), expr.span)
@@ -80,7 +80,7 @@ class FormulaBinder:
             raise self.report.error("MMP203", message, expr.span, hint=hint)
         found = self.names.find(name)
         if isinstance(found, Poisoned):
-            raise Rejected(name)
+            raise RejectedError(name)
         if not isinstance(found, Number):
             known = [*self.bindings.indices, "space", *self.names.visible()]
             hint = did_you_mean(name, known)

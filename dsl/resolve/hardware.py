@@ -10,7 +10,7 @@ from dsl.resolve import units
 from dsl.resolve.expressions import integer
 from dsl.resolve.fields import efficiency, measure
 from dsl.resolve.modules import Module
-from dsl.resolve.report import Rejected, Reporter
+from dsl.resolve.report import RejectedError, Reporter
 from dsl.suggest import did_you_mean
 
 LARGEST_AXIS = 2**20
@@ -20,7 +20,7 @@ LARGEST_AXIS = 2**20
 def resolve_device(statement: syntax.Device, module: Module, report: Reporter) -> spec.Device:
     """A device with its effective rates.
 
-    Every item is looked at before Rejected; MMP411 for a missing memory or a second one.
+    Every item is looked at before RejectedError; MMP411 for a missing memory or a second one.
     """
     items = statement.items
     flops: dict[str, float] = {}
@@ -41,10 +41,10 @@ def resolve_device(statement: syntax.Device, module: Module, report: Reporter) -
                     launch = measure(item.time, units.TIME, module, report, "a launch time")
                 case syntax.Link():
                     links.append(_link(item, module, report))
-        except Rejected:
+        except RejectedError:
             failed = True
     if failed:
-        raise Rejected(statement.name.text)
+        raise RejectedError(statement.name.text)
     if capacity == 0:
         message = f"device `{statement.name.text}` has no `memory`"
         raise report.error("MMP411", message, statement.name.span)
@@ -112,7 +112,7 @@ def prime_factors(number: int) -> list[int]:
 def resolve_mesh(statement: syntax.Mesh, module: Module, report: Reporter) -> spec.Mesh:
     """The mesh, each axis split into prime sub-axes with the link that joins them.
 
-    Rejected: MMP404 (axis named twice), MMP405 (no link reaches), MMP206 (no devices).
+    Errors: MMP404 (axis named twice), MMP405 (no link reaches), MMP206 (no devices).
     """
     home, declared = module.declaration(statement.device, syntax.Device)
     with report.within(statement.device.span, "used here"):
@@ -177,7 +177,7 @@ def _reaching(
 def sub_axes(axes: Sequence[syntax.AxisName], mesh: spec.Mesh, report: Reporter) -> tuple[str, ...]:
     """The names of the prime sub-axes that mesh axes and sub-axes stand for, in mesh order.
 
-    Rejected: MMP403 (unknown axis or sub-axis), MMP410 (one named twice).
+    Errors: MMP403 (unknown axis or sub-axis), MMP410 (one named twice).
     """
     chosen: dict[str, syntax.AxisName] = {}
     for axis in axes:

@@ -16,7 +16,7 @@ from dsl.resolve.modules import (
     Module,
     Whole,
 )
-from dsl.resolve.report import Rejected, Reporter
+from dsl.resolve.report import RejectedError, Reporter
 from dsl.span import Span
 from dsl.suggest import did_you_mean
 from dsl.syntax import (
@@ -53,7 +53,7 @@ class Loader:
     _prelude: tuple[Module, ...] = ()
 
     def load_root(self, place: Place) -> Module:
-        """The file the user named, after the prelude. Rejected when it cannot be read."""
+        """The file the user named, after the prelude. RejectedError when it cannot be read."""
         start = Span(place.display, 1, 1, 1, 1)
         prelude = (self._load(library(name), start) for name in PRELUDE)
         self._prelude = tuple(prelude)
@@ -75,7 +75,7 @@ class Loader:
         for statement in file.statements:
             try:
                 self._take(module, statement, is_root=len(self._chain) == 1)
-            except Rejected:
+            except RejectedError:
                 continue
         self._chain.pop()
         self._loaded[key] = module
@@ -124,7 +124,7 @@ class Loader:
             place = self._locate(module, statement)
             with self.report.within(statement.source_span, "imported here"):
                 source = self._load(place, statement.source_span)
-        except Rejected:
+        except RejectedError:
             for _, local in statement.names:
                 self._bind(module, local, Broken(local.span))
             if not statement.names:

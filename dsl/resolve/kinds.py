@@ -62,7 +62,7 @@ def show_formal(formal: syntax.Formal) -> str:
 def resolve_kind(statement: syntax.Kind, module: Module, report: Reporter) -> KindDef:
     """The kind with its names checked; formulas are checked when they are bound.
 
-    Rejected (MMP310) for a name given twice, two groups in one list, unknown names, an engine or a
+    Errors (MMP310) for a name given twice, two groups in one list, unknown names, an engine or a
     formula given twice.
     """
     formals = (*statement.operands, *statement.results)

@@ -10,7 +10,7 @@ from dsl.diagnostic import Label
 from dsl.resolve.arguments import argument_value
 from dsl.resolve.expressions import evaluate
 from dsl.resolve.files import Place
-from dsl.resolve.report import POISONED, Poisoned, Rejected, Reporter
+from dsl.resolve.report import POISONED, Poisoned, RejectedError, Reporter
 from dsl.resolve.values import Value
 from dsl.span import Span
 from dsl.suggest import did_you_mean
@@ -133,7 +133,7 @@ class Module:
             self._in_progress.append(name)
             try:
                 self._values[name] = self._compute(statement)
-            except Rejected:
+            except RejectedError:
                 self._values[name] = POISONED
             self._in_progress.pop()
         return self._values[name]
@@ -158,13 +158,13 @@ class Module:
     def declaration(self, path: Selector, wanted: type[Wanted]) -> tuple[Module, Wanted]:
         """The declaration of the wanted sort that a path names, and the module it stands in.
 
-        Own and imported names come before the prelude's. Rejected: MMP101 (unknown), MMP104 (not
+        Own and imported names come before the prelude's. Errors: MMP101 (unknown), MMP104 (not
         in that module), MMP110 (a name of another sort).
         """
         head, *rest = [segment.glob for segment in path.segments]
         bound = self.names.get(head)
         if isinstance(bound, Broken):
-            raise Rejected(head)
+            raise RejectedError(head)
         if rest:
             return self._qualified(bound, path, wanted)
         found = _follow(self, head)

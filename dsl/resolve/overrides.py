@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dsl.resolve.arguments import argument_value
 from dsl.resolve.files import OVERRIDES
 from dsl.resolve.modules import Module
-from dsl.resolve.report import Rejected, Reporter
+from dsl.resolve.report import RejectedError, Reporter
 from dsl.resolve.values import Value
 from dsl.span import Span
 from dsl.suggest import did_you_mean
@@ -39,7 +39,7 @@ def take_overrides(overrides: Mapping[str, str], module: Module, report: Reporte
             continue
         try:
             given[name] = _value(parameter, name, text, line, module, report)
-        except Rejected:
+        except RejectedError:
             continue
     module.given = given
 

@@ -41,7 +41,7 @@ def source_text(source: str, span: Span) -> str:
 
 
 def objectives(statements: Sequence[syntax.Minimize], report: Reporter) -> tuple[Quantity, ...]:
-    """What to minimise, in order; step_time when nothing is said. Rejected: MMP414, MMP411."""
+    """What to minimise, in order; step_time when nothing is said. Errors: MMP414, MMP411."""
     if not statements:
         return ("step_time",)
     if len(statements) > 1:
@@ -90,11 +90,11 @@ class Wishes:
         """A pin, limit or apply; other statements are no wishes. A rejected one is skipped."""
         match item:
             case syntax.Pin():
-                attempt(lambda: self._pin(item, place))
+                attempt(self._pin, item, place)
             case syntax.Limit():
-                attempt(lambda: self._limit(item, place))
+                attempt(self._limit, item, place)
             case syntax.Apply():
-                attempt(lambda: self._apply(item, place))
+                attempt(self._apply, item, place)
 
     def _pin(self, item: syntax.Pin, place: Place) -> None:
         weight = place.weight if item.weight is None else self._weight(item.weight, place)
@@ -161,10 +161,10 @@ class Wishes:
             inner = Place(home, names, (item.span, *place.via), weight)
             for statement in strategy.items:
                 if isinstance(statement, syntax.Let):
-                    attempt(lambda s=statement: self._let(s, names))
+                    attempt(self._let, statement, names)
                 else:
                     self.take(statement, inner)
 
     def _let(self, statement: syntax.Let, names: Environment) -> None:
-        value = attempt(lambda: evaluate(statement.value, names, self.report))
+        value = attempt(evaluate, statement.value, names, self.report)
         names.define(statement.name, POISONED if value is None else value, self.report)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from dsl.diagnostic import Diagnostic, Label
 from dsl.span import Span
 
 
-class Rejected(Exception):
-    """Something could not be resolved and the reason is already reported: skip what needs it."""
+class RejectedError(Exception):
+    """Something could not be resolved and why is already reported: skip what needs it."""
 
 
 class Poisoned:
@@ -23,13 +23,16 @@ class Poisoned:
 POISONED = Poisoned()
 
 Result = TypeVar("Result")
+Arguments = ParamSpec("Arguments")
 
 
-def attempt(read: Callable[[], Result]) -> Result | None:
-    """The result, or None when it was rejected; lets the next thing be looked at too."""
+def attempt(
+    read: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
+) -> Result | None:
+    """What the call returns, or None when it was rejected; lets the next thing be looked at too."""
     try:
-        return read()
-    except Rejected:
+        return read(*args, **kwargs)
+    except RejectedError:
         return None
 
 
@@ -61,10 +64,10 @@ class Reporter:
 
     def error(
         self, code: str, message: str, span: Span, *labels: Label, hint: str = ""
-    ) -> Rejected:
-        """Report an error; returns the exception, so that callers write `raise report.error(..)`."""
+    ) -> RejectedError:
+        """Report an error; returns the exception for callers to raise."""
         self.add(Diagnostic(code, "error", message, span, self._all(labels, span), hint))
-        return Rejected(message)
+        return RejectedError(message)
 
     def warning(self, code: str, message: str, span: Span, *, hint: str = "") -> None:
         """Report a warning."""

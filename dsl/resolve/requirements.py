@@ -13,7 +13,7 @@ from dsl.diagnostic import Label
 from dsl.resolve.arguments import expand_axes
 from dsl.resolve.expressions import integer
 from dsl.resolve.hardware import prime_factors, sub_axes
-from dsl.resolve.report import Rejected, Reporter
+from dsl.resolve.report import RejectedError, Reporter
 from dsl.resolve.targets import Targets
 from dsl.resolve.values import Names
 from dsl.span import Span
@@ -34,16 +34,16 @@ class PartResolver:
     report: Reporter
 
     def resolve(self, parts: Sequence[syntax.PinPart]) -> tuple[spec.Requirement, ...]:
-        """All requirements; every part is looked at before Rejected."""
+        """All requirements; every part is looked at before RejectedError."""
         found: list[spec.Requirement] = []
         failed = self.targets is None
         for part in parts:
             try:
                 found.extend(self._part(part))
-            except Rejected:
+            except RejectedError:
                 failed = True
         if failed:
-            raise Rejected("pin")
+            raise RejectedError("pin")
         cuts = [part for part in parts if isinstance(part, syntax.Cut)]
         if not self.is_forbid:
             self._check_together(cuts, [r for r in found if isinstance(r, spec.CutOver)])
@@ -71,7 +71,7 @@ class PartResolver:
     def _having(self, index: syntax.Name, *, must_cut: bool) -> list[spec.Operator]:
         """The operators hit whose index of that name may be cut (or that just have it).
 
-        Rejected: MMP407 when there is none, MMP418 when only parameters were hit.
+        Errors: MMP407 when there is none, MMP418 when only parameters were hit.
         """
         targets = self._hit(index)
         name = index.text
@@ -90,7 +90,7 @@ class PartResolver:
         message = f"nothing selected has an index `{name}`"
         raise self.report.error("MMP407", message, index.span, hint=hint)
 
-    def _not_cuttable(self, index: syntax.Name, having: Sequence[spec.Operator]) -> Rejected:
+    def _not_cuttable(self, index: syntax.Name, having: Sequence[spec.Operator]) -> RejectedError:
         operator, name = having[0], index.text
         drivers = dict(operator.ties).get(name)
         if drivers:
@@ -107,7 +107,7 @@ class PartResolver:
     def _hit(self, part: syntax.Name | syntax.PinPart) -> Targets:
         """What was hit, for a part about operators."""
         if self.targets is None:
-            raise Rejected("model")
+            raise RejectedError("model")
         if self.targets.only_parameters:
             message = "only `stored over` applies to a parameter"
             label = Label(self.selector.span, "this selects parameters")
@@ -152,7 +152,7 @@ class PartResolver:
         order.update(dict.fromkeys(o.name for o in self._hit(part).operators))
         return [spec.SplitBy(name, tuple(wanted[name])) for name in order if name in wanted]
 
-    def _no_axes(self, index: syntax.Name, degree: int, available: Counter[int]) -> Rejected:
+    def _no_axes(self, index: syntax.Name, degree: int, available: Counter[int]) -> RejectedError:
         primes = " x ".join(str(p) for p in sorted(available.elements())) or "1"
         message = f"the mesh cannot split `{index.text}` by {degree}"
         hint = f"its axes give {self.mesh.devices} = {primes}"
@@ -203,7 +203,7 @@ class PartResolver:
 
     def _stage(self, expr: syntax.Expr | None) -> int:
         if expr is None:  # `auto` is no stage, and the grammar does not let it through
-            raise Rejected("stage")
+            raise RejectedError("stage")
         stage = integer(expr, self.names, self.report, 0, "a stage")
         if self.stages is not None and stage >= self.stages:
             message = f"there are at most {self.stages} stages, 0 to {self.stages - 1}"
@@ -213,7 +213,7 @@ class PartResolver:
     def _stored(self, part: syntax.Stored) -> list[spec.Requirement]:
         parts = sub_axes(expand_axes(part.axes, self.names), self.mesh, self.report)
         if self.targets is None:
-            raise Rejected("model")
+            raise RejectedError("model")
         if not self.targets.parameters:
             message = "nothing selected has a parameter to store"
             raise self.report.error("MMP418", message, part.span)

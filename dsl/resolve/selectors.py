@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import translate
-import re
 
 from dsl import syntax
 from dsl.resolve.expressions import integer
 from dsl.resolve.models.tree import Node
-from dsl.resolve.report import Rejected, Reporter
+from dsl.resolve.report import RejectedError, Reporter
 from dsl.resolve.values import Names
 from dsl.suggest import did_you_mean
 
@@ -33,7 +33,7 @@ def select(
 ) -> list[Node]:
     """The nodes that match, in program order, each once.
 
-    Rejected (MMP406) when nothing does, with the nearest name at the first segment that fails.
+    Errors (MMP406) when nothing does, with the nearest name at the first segment that fails.
     """
     steps = [_step(segment, names, report) for segment in selector.segments]
     top = Node("block", "", "", selector.span, children=list(roots))
@@ -105,7 +105,7 @@ def _nothing(
     position: int,
     level: Sequence[Node],
     report: Reporter,
-) -> Rejected:
+) -> RejectedError:
     """The error for a selector that matches nothing from this step on."""
     step = steps[position]
     shown = show(selector)

@@ -11,7 +11,8 @@ from dsl.resolve.models.tree import Node
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """The operators under the matched nodes, in program order, and the parameters matched or used."""
+    """The operators under the matched nodes in program order, their units, and the parameters
+    matched or used."""
 
     operators: tuple[spec.Operator, ...]
     parameters: tuple[str, ...]

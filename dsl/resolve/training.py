@@ -12,7 +12,7 @@ from dsl.resolve.expressions import integer
 from dsl.resolve.fields import measure
 from dsl.resolve.hardware import sub_axes
 from dsl.resolve.modules import Module
-from dsl.resolve.report import Rejected, Reporter, attempt
+from dsl.resolve.report import RejectedError, Reporter, attempt
 from dsl.span import Span
 from dsl.suggest import did_you_mean
 
@@ -92,27 +92,33 @@ class TrainSettings:
                     report.error("MMP411", message, item.key.span, label)
 
     def resolve(self, mesh: spec.Mesh | None) -> spec.Train:
-        """All settings; each one is looked at before Rejected. Needs the mesh for `over` axes."""
+        """All settings, each looked at before RejectedError; `over` axes need the mesh."""
         optimizer = attempt(self._optimizer)
         precision = attempt(self.precision)
-        microbatches = attempt(lambda: (self._microbatches(),))
-        pipeline = attempt(lambda: self._pipeline(mesh))
-        transfer = attempt(lambda: (self._seconds("transfer"),))
+        microbatches = attempt(self._range, "microbatches", "the number of micro-batches")
+        pipeline = attempt(self._pipeline, mesh)
         overlap = attempt(self._overlap)
+        transfer = self._transfer()
         if (
             optimizer is None
             or precision is None
             or microbatches is None
             or pipeline is None
-            or transfer is None
             or overlap is None
         ):
-            raise Rejected("train")
+            raise RejectedError("train")
+        low, high = microbatches
         item = self._items.get("recompute")
         word = item.word.text if item is not None and item.word is not None else "auto"
         mode = cast(Literal["auto", "none", "full"], word)
         return spec.Train(
-            optimizer, precision, microbatches[0], pipeline, mode, transfer[0], overlap
+            optimizer,
+            precision,
+            None if low is None or high is None else (low, high),
+            pipeline,
+            mode,
+            transfer,
+            overlap,
         )
 
     def precision(self) -> spec.Precision:
@@ -143,11 +149,11 @@ class TrainSettings:
         span = Span(self._module.place.display, 1, 1, 1, 1)
         return syntax.Selector((syntax.Segment(default, None, span),), span)
 
-    def _range(self, key: str, what: str) -> tuple[int, int] | None:
-        """Both ends of a range of at least 1; None for `auto` and when not given."""
+    def _range(self, key: str, what: str) -> tuple[int, int] | tuple[None, None]:
+        """Both ends of a range of at least 1; None and None for `auto` and when not given."""
         item = self._items.get(key)
         if item is None or item.range is None or item.range.low is None:
-            return None
+            return None, None
         low = integer(item.range.low, self._module, self._report, 1, what)
         high = low
         if item.range.high is not None:
@@ -157,14 +163,11 @@ class TrainSettings:
             raise self._report.error("MMP206", message, item.range.span)
         return low, high
 
-    def _microbatches(self) -> tuple[int, int] | None:
-        return self._range("microbatches", "the number of micro-batches")
-
     def _pipeline(self, mesh: spec.Mesh | None) -> spec.Pipeline:
         item = self._items.get("pipeline")
         if item is None:
             return spec.Pipeline(1, None, None, None, None)
-        ends = self._range("pipeline", "the number of stages")
+        low, high = self._range("pipeline", "the number of stages")
         family = None
         if item.word is not None:
             family = item.word.text
@@ -175,20 +178,19 @@ class TrainSettings:
         parts = None
         if item.axes:
             if mesh is None:
-                raise Rejected("mesh")
+                raise RejectedError("mesh")
             parts = sub_axes(item.axes, mesh, self._report)
-        if ends is not None and mesh is not None and ends[0] > mesh.devices:
-            message = f"{ends[0]} stages need more devices than the mesh has ({mesh.devices})"
+        if low is not None and mesh is not None and low > mesh.devices:
+            message = f"{low} stages need more devices than the mesh has ({mesh.devices})"
             label = Label(mesh.span, "the mesh")
             raise self._report.error("MMP416", message, item.span, label)
-        low, high = ends or (1, None)
-        return spec.Pipeline(low, high, family, parts, item.span)
+        return spec.Pipeline(low or 1, high, family, parts, item.span)
 
-    def _seconds(self, key: str) -> float | None:
-        item = self._items.get(key)
+    def _transfer(self) -> float | None:
+        item = self._items.get("transfer")
         if item is None or item.value is None:
             return None
-        return measure(item.value, units.TIME, self._module, self._report, f"`{key}`")
+        return measure(item.value, units.TIME, self._module, self._report, "`transfer`")
 
     def _overlap(self) -> float:
         item = self._items.get("overlap")

@@ -113,7 +113,7 @@ def describe(value: Value) -> str:
 
 
 def check_type(name: Name, report: Reporter) -> str:
-    """The type a parameter declares; Rejected when the language has no such type."""
+    """The type a parameter declares; RejectedError when the language has no such type."""
     if name.text not in TYPES:
         raise report.error(
             "MMP207",
@@ -125,7 +125,7 @@ def check_type(name: Name, report: Reporter) -> str:
 
 
 def convert(value: Value, type_name: str, span: Span, report: Reporter) -> Value:
-    """The value as a parameter of that type takes it; Rejected (MMP203) when it does not fit."""
+    """The value as a parameter of that type takes it; Errors (MMP203) when it does not fit."""
     if type_name == "int":
         return Number(whole_number(value, span, report))
     if type_name in DIMENSIONS:
@@ -144,7 +144,7 @@ def convert(value: Value, type_name: str, span: Span, report: Reporter) -> Value
 
 
 def whole_number(value: Value, span: Span, report: Reporter) -> int:
-    """A dimensionless whole number; Rejected (MMP203 or MMP206) otherwise."""
+    """A dimensionless whole number; Errors (MMP203 or MMP206) otherwise."""
     if not isinstance(value, Number) or value.dimension != PLAIN:
         raise report.error("MMP203", f"expected a whole number, found {describe(value)}", span)
     if value.value != int(value.value):

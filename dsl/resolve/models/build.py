@@ -17,7 +17,7 @@ from dsl.resolve.models.operators import add_operator
 from dsl.resolve.models.scopes import Found, Scope, View
 from dsl.resolve.models.tree import Node
 from dsl.resolve.modules import Module
-from dsl.resolve.report import POISONED, Rejected, attempt
+from dsl.resolve.report import POISONED, RejectedError, attempt
 from dsl.resolve.values import Environment, Names
 from dsl.span import Span
 from dsl.suggest import did_you_mean
@@ -26,10 +26,10 @@ MAX_NESTING = 40
 """Models inside models, and bases of bases; more is a model that contains itself."""
 
 
-def add_instance(statement: syntax.Instance, module: Module, graph: GraphBuilder) -> None:
-    """Unroll a model instance into the graph.
+def add_instance(statement: syntax.Instance, module: Module, graph: GraphBuilder) -> Node:
+    """Unroll a model instance into the graph; its root in the tree of names.
 
-    Rejected (MMP315) when it has no operator. Mistakes inside are reported and walking goes on.
+    Errors (MMP315) when it has no operator. Mistakes inside are reported and walking goes on.
     """
     name = statement.name
     node = Node("model", name.text, name.text, name.span)
@@ -38,11 +38,12 @@ def add_instance(statement: syntax.Instance, module: Module, graph: GraphBuilder
     call = (statement.model, statement.arguments, statement.span)
     scope = enter_model(call, module, module, node, {}, graph)
     if graph.report.errors > failures:
-        raise Rejected(name.text)
+        raise RejectedError(name.text)
     if len(graph.operators) == operators:
         message = f"model `{name.text}` has no operators"
         raise graph.report.error("MMP315", message, statement.span)
     _settle_outputs(scope, operators, graph)
+    return node
 
 
 def _settle_outputs(scope: Scope, first: int, graph: GraphBuilder) -> None:
@@ -77,7 +78,7 @@ def enter_model(
     given: dict[str, tuple[Found, Span]],
     graph: GraphBuilder,
 ) -> Scope:
-    """Walk a model called with arguments, as the node's contents; a model with a base is that base."""
+    """Walk a called model as the contents of the node; a model with a base is that base."""
     path, arguments, span = call
     with graph.report.within(span, "used here"):
         home, model = module.declaration(path, syntax.Model)
@@ -97,7 +98,7 @@ def enter_model(
         finally:
             graph.nesting -= 1
         for outer_path, inner_scope in scope.outputs:
-            attempt(lambda p=outer_path, s=inner_scope: s.tensor(p, graph.report))
+            attempt(inner_scope.tensor, outer_path, graph.report)
     return scope
 
 
@@ -108,7 +109,7 @@ def walk(items: Sequence[syntax.ModelItem], scope: Scope, graph: GraphBuilder) -
             return
         try:
             _take(item, scope, graph)
-        except Rejected:
+        except RejectedError:
             continue
 
 
@@ -126,7 +127,7 @@ def _take(item: syntax.ModelItem, scope: Scope, graph: GraphBuilder) -> None:
             _repeat(item, scope, graph)
         case syntax.IndexStmt():
             for definition in item.definitions:
-                attempt(lambda d=definition: _index(d, scope, graph))
+                attempt(_index, definition, scope, graph)
         case syntax.TensorDecl():
             _tensor(item, scope, graph)
         case syntax.Let():
@@ -140,19 +141,19 @@ def _take(item: syntax.ModelItem, scope: Scope, graph: GraphBuilder) -> None:
 
 
 def _let(item: syntax.Let, scope: Scope, graph: GraphBuilder) -> None:
-    value = attempt(lambda: evaluate(item.value, scope.values, graph.report))
+    value = attempt(evaluate, item.value, scope.values, graph.report)
     scope.values.define(item.name, POISONED if value is None else value, graph.report)
 
 
 def _alias(item: syntax.Alias, scope: Scope, graph: GraphBuilder) -> None:
-    view = attempt(lambda: scope.tensor(item.path, graph.report))
+    view = attempt(scope.tensor, item.path, graph.report)
     scope.bind(item.name.text, view or POISONED)
 
 
 def _conditional(item: syntax.Conditional, scope: Scope, graph: GraphBuilder) -> None:
     try:
         holds = truth(item.condition, scope.values, graph.report)
-    except Rejected:
+    except RejectedError:
         scope.broken = True
         raise
     walk(item.then if holds else item.otherwise, scope, graph)
@@ -170,7 +171,7 @@ def _repeat(item: syntax.Repeat, scope: Scope, graph: GraphBuilder) -> None:
         scope.claim(item.name.text, item.name.span, "repeat", graph.report)
         count = integer(item.count, scope.values, graph.report, 0, "the number of iterations")
         graph.unroll(count, item.count.span)
-    except Rejected:
+    except RejectedError:
         scope.broken = True
         raise
     node = scope.node.child("repeat", item.name.text, item.name.span)
@@ -185,7 +186,7 @@ def _block_of(item: syntax.BlockOf, scope: Scope, graph: GraphBuilder) -> None:
     scope.holders[name.text] = POISONED
     given: dict[str, tuple[Found, Span]] = {}
     for target, path in item.bindings:
-        view = attempt(lambda p=path: scope.tensor(p, graph.report))
+        view = attempt(scope.tensor, path, graph.report)
         given[target.text] = (view or POISONED, target.span)
     node = scope.node.child("block", name.text, name.span)
     call = (item.model, item.arguments, item.span)
@@ -213,7 +214,7 @@ def _index(definition: syntax.IndexDef, scope: Scope, graph: GraphBuilder) -> No
     try:
         what = f"the size of index `{name.text}`"
         size = integer(definition.size, scope.values, report, 1, what)
-    except Rejected:
+    except RejectedError:
         scope.indices[name.text] = POISONED
         raise
     order = sum(len(around.indices) for around in scope.chain())
@@ -228,7 +229,7 @@ def _tensor(item: syntax.TensorDecl, scope: Scope, graph: GraphBuilder) -> None:
         view = (
             _parameter(item, scope, graph) if item.role == "param" else _input(item, scope, graph)
         )
-    except Rejected:
+    except RejectedError:
         scope.views[name.text] = POISONED
         raise
     scope.views[name.text] = view

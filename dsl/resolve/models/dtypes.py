@@ -25,7 +25,7 @@ ELEMENT_BYTES: dict[str, float] = {
 
 
 def element_bytes(dtype: Name, report: Reporter) -> float:
-    """Bytes of one element; Rejected (MMP314) for an unknown type."""
+    """Bytes of one element; Errors (MMP314) for an unknown type."""
     size = ELEMENT_BYTES.get(dtype.text)
     if size is None:
         hint = did_you_mean(dtype.text, ELEMENT_BYTES) or "known are " + ", ".join(ELEMENT_BYTES)

@@ -42,7 +42,7 @@ class GraphBuilder:
         return tensor
 
     def unroll(self, count: int, span: Span) -> None:
-        """Note that so many more operators or iterations come; Rejected (MMP206) beyond measure."""
+        """Count operators and iterations to come; error MMP206 beyond measure."""
         self.unrolled += count
         if self.unrolled > LARGEST_GRAPH:
             message = f"the model unrolls to more than {LARGEST_GRAPH} operators"

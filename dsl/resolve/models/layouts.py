@@ -21,7 +21,7 @@ def layout_cuts(
 ) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """The sub-axes that cut each index, in index order. `uses`: tensor name -> its indices.
 
-    Rejected: MMP301 (no such tensor), MMP417 (index not of that tensor, or cut in two ways),
+    Errors: MMP301 (no such tensor), MMP417 (index not of that tensor, or cut in two ways),
     MMP408 (not divisible), MMP410 (one sub-axis cuts two indices), MMP403.
     """
     cuts: dict[str, tuple[tuple[str, ...], syntax.Cut]] = {}

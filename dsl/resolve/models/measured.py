@@ -1,4 +1,4 @@
-"""Measured operators: `op chunk(x) -> y { forward 36 us ... }`, times and bytes instead of formulas."""
+"""Measured operators, `op chunk(x) -> y { forward 36 us ... }`: figures instead of formulas."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dsl.resolve.models.operands import index_entries, read_operand
 from dsl.resolve.models.operators import bind_result, claim_results, poison_results
 from dsl.resolve.models.scopes import Scope, View
 from dsl.resolve.models.tree import Node
-from dsl.resolve.report import Rejected, Reporter
+from dsl.resolve.report import RejectedError, Reporter
 from dsl.resolve.values import Names
 
 TIMES = ("forward", "backward", "input_grad", "weight_grad")
@@ -44,7 +44,7 @@ def add_measured(statement: syntax.Measured, scope: Scope, graph: GraphBuilder) 
         graph.unroll(1, statement.span)
         node = _claim(statement, scope, graph)
         operator = _resolve(statement, node, scope, graph)
-    except Rejected:
+    except RejectedError:
         poison_results(statement.results, scope)
         raise
     node.operator = len(graph.operators)
@@ -163,7 +163,7 @@ def _variants(
     names: Names,
     graph: GraphBuilder,
 ) -> tuple[spec.Variant, ...]:
-    """One variant, or one for each named strategy, which falls back to the operator's own values."""
+    """One variant, or one for each strategy over the operator's own values."""
     body, report = statement.body, graph.report
     own = _fields(body.fields, names, report)
     if not body.strategies:
@@ -192,7 +192,7 @@ def _variants(
 def _fields(
     items: Sequence[syntax.MeasuredField], names: Names, report: Reporter
 ) -> dict[str, Field]:
-    """The fields by key; Rejected (MMP312) for one given twice."""
+    """The fields by key; Errors (MMP312) for one given twice."""
     fields: dict[str, Field] = {}
     for item in items:
         key = item.key.text
@@ -211,7 +211,7 @@ def _fields(
 
 
 def _over(own: Fields, given: Fields, report: Reporter) -> dict[str, Field]:
-    """A strategy's fields over the operator's own; one way to give the backward replaces the other."""
+    """A strategy's fields over the operator's own, where one form of backward replaces the other."""
     if "result" in given:
         message = "`result` belongs to the operator, not to one strategy"
         raise report.error("MMP312", message, given["result"].item.span)

@@ -16,7 +16,7 @@ from dsl.span import Span
 def index_entries(
     indices: Sequence[syntax.Name], scope: Scope, report: Reporter
 ) -> tuple[IndexEntry, ...]:
-    """The indices of a list; Rejected for an unknown one (MMP302) or one named twice (MMP309)."""
+    """The indices of a list; RejectedError for an unknown one (MMP302) or one named twice (MMP309)."""
     seen: dict[str, syntax.Name] = {}
     for name in indices:
         if name.text in seen:
@@ -62,7 +62,7 @@ def check_shape(
     report: Reporter,
     *labels: Label,
 ) -> None:
-    """The tensor has these dimensions. Rejected: MMP305 (rank), MMP304 (size), MMP311 (batch)."""
+    """The tensor has these dimensions. Errors: MMP305 (rank), MMP304 (size), MMP311 (batch)."""
     declared = Label(tensor.span, f"`{_short(tensor)}` is declared here as {_shape(tensor)}")
     if len(dims) != len(tensor.dims):
         wanted = len(tensor.dims)
@@ -100,7 +100,7 @@ def add_parameter(
     scope: Scope,
     graph: GraphBuilder,
 ) -> View:
-    """A new parameter; Rejected (MMP311) when it has a batch index."""
+    """A new parameter; Errors (MMP311) when it has a batch index."""
     entries = index_entries(indices, scope, graph.report)
     for entry, index in zip(entries, indices, strict=True):
         if entry.index.batch:

@@ -13,7 +13,7 @@ from dsl.resolve.models.graph import GraphBuilder
 from dsl.resolve.models.operands import add_parameter, index_entries, read_operand
 from dsl.resolve.models.scopes import Found, Scope, View
 from dsl.resolve.models.tree import Node
-from dsl.resolve.report import POISONED, Rejected
+from dsl.resolve.report import POISONED, RejectedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def add_operator(statement: syntax.Assign, scope: Scope, graph: GraphBuilder) ->
         scope.holders[node.name] = parameters
         reads = _read_all(statement.operands, node, parameters, scope, graph)
         operator = _bind(statement, kind, reads, node, scope, graph)
-    except Rejected:
+    except RejectedError:
         poison_results(statement.results, scope)
         raise
     node.operator = len(graph.operators)
@@ -81,7 +81,7 @@ def _read_all(
     scope: Scope,
     graph: GraphBuilder,
 ) -> list[Read]:
-    """All operands, so that every mistake among them is found before Rejected."""
+    """All operands, so that every mistake among them is found before RejectedError."""
     reads: list[Read] = []
     failed = False
     for operand in operands:
@@ -91,10 +91,10 @@ def _read_all(
                 reads.append(Read(view.tensor, view.indices))
             else:
                 reads.append(Read(*read_operand(operand, scope, graph.report)))
-        except Rejected:
+        except RejectedError:
             failed = True
     if failed:
-        raise Rejected(node.path)
+        raise RejectedError(node.path)
     return reads
 
 

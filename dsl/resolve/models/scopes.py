@@ -10,7 +10,7 @@ from dsl.diagnostic import Label
 from dsl.resolve.binding import IndexEntry
 from dsl.resolve.models.tree import Node
 from dsl.resolve.modules import Module
-from dsl.resolve.report import Poisoned, Rejected, Reporter
+from dsl.resolve.report import Poisoned, RejectedError, Reporter
 from dsl.resolve.values import Environment
 from dsl.span import Span
 from dsl.suggest import did_you_mean
@@ -73,11 +73,11 @@ class Scope:
     # ---- indices ---------------------------------------------------------------------------
 
     def index(self, name: syntax.Name, report: Reporter) -> IndexEntry:
-        """The index of that name; Rejected (MMP302) when there is none."""
+        """The index of that name; Errors (MMP302) when there is none."""
         for scope in self.chain():
             found = scope.indices.get(name.text)
             if isinstance(found, Poisoned):
-                raise Rejected(name.text)
+                raise RejectedError(name.text)
             if found is not None:
                 return found[0]
         self.reject_if_broken()
@@ -94,9 +94,9 @@ class Scope:
         return None
 
     def reject_if_broken(self) -> None:
-        """Rejected where an item of this model was dropped, so that a name may be missing for it."""
+        """Reject silently where a dropped item of this model may be why a name is missing."""
         if any(scope.broken for scope in self.chain()):
-            raise Rejected("broken scope")
+            raise RejectedError("broken scope")
 
     # ---- tensors ---------------------------------------------------------------------------
 
@@ -109,7 +109,7 @@ class Scope:
         self.views[name] = view
 
     def claim(self, name: str, span: Span, what: str, report: Reporter) -> None:
-        """Take a path of this block; Rejected (MMP307) when something has it already."""
+        """Take a path of this block; Errors (MMP307) when something has it already."""
         first = self.taken.get(name)
         if first is not None:
             message = f"`{self.node.path}.{name}` is taken, so this {what} needs another name"
@@ -119,11 +119,11 @@ class Scope:
         self.taken[name] = span
 
     def tensor(self, path: syntax.Selector, report: Reporter) -> View:
-        """The tensor a path means. Rejected: MMP301 with the nearest name."""
+        """The tensor a path means. Errors: MMP301 with the nearest name."""
         names = [segment.glob for segment in path.segments]
         found = self._find(names)
         if isinstance(found, Poisoned):
-            raise Rejected(path.dotted)
+            raise RejectedError(path.dotted)
         if found is None:
             self.reject_if_broken()
             hint = did_you_mean(names[-1], self._candidates(names[:-1]))

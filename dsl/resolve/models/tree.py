@@ -36,10 +36,7 @@ class Node:
 
     def child(self, sort: Sort, name: str, span: Span, position: int = 0) -> Node:
         """A new node below this one."""
-        if sort == "iteration":
-            path = f"{self.path}[{position}]"
-        else:
-            path = f"{self.path}.{name}"
-        node = Node(sort, name, path, span, position)
+        step = f"[{position}]" if sort == "iteration" else f".{name}"
+        node = Node(sort, name, self.path + step, span, position)
         self.children.append(node)
         return node
