@@ -20,8 +20,8 @@ def report(diagnostics: Iterable[Diagnostic], texts: Mapping[str, str] | None = 
         return
     given = texts or {}
     is_color = sys.stderr is not None and sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    text = render_all(found, lambda path: given.get(path, text_of(path)), is_color)
-    streams.note(f"{text}\n\n".replace("\n\n\n", "\n\n"))
+    streams.note(render_all(found, lambda path: given.get(path) or text_of(path), is_color))
+    streams.note("")
 
 
 @cache

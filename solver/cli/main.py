@@ -63,7 +63,7 @@ def _last_resort(error: Exception) -> ExitCode:
     if isinstance(error, DiagnosticError):
         from solver.cli.diagnostics import report
 
-        report(error.diagnostics)
+        report(error.diagnostics, getattr(error, "sources", None))
         return ExitCode.REJECTED
     import traceback
 

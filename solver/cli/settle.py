@@ -10,7 +10,8 @@ from solver.cli.exit_codes import ExitCode
 from solver.cli.stamp import stamp
 from solver.events import Document, Options
 from solver.isolate.run import Failure, Result
-from solver.verify.check import Report, verify
+from solver.verify.check import verify
+from solver.verify.report import Report
 
 _SHOWN = 3  # violations of a rejected plan that are named
 _CODES = {
@@ -72,10 +73,20 @@ def _claims_none(result: Result) -> bool:
 
 def _candidates(result: Result) -> list[Document]:
     """Plans, best first: what the search returned, then its incumbents from the newest back."""
-    plans = list(reversed(result.incumbents))
+    plans = [_with_bound(plan, result.bound) for plan in reversed(result.incumbents)]
     if result.final is not None and not _claims_none(result):
         return [result.final, *plans]
     return plans
+
+
+def _with_bound(plan: Document, bound: float | None) -> Document:
+    """An incumbent with what was proven after it was found, if that is more than it knew."""
+    objective = plan.get("objective", {})
+    value, known = objective.get("value"), objective.get("bound")
+    if bound is None or value is None or not (known or 0.0) < bound <= value:
+        return plan
+    gap = (value - bound) / value
+    return {**plan, "objective": {**objective, "bound": bound, "gap": gap}}
 
 
 def _stopped(result: Result) -> str:

@@ -1,9 +1,9 @@
 """Transcripts: files, commands, and exactly what the commands print.
 
-A transcript under `transcripts/` first lists files, each between `<<< NAME` and `>>>`, then commands:
-`$ command`, `| ` lines of standard output, `! ` lines of standard error, `[exit N]`. All of it runs in
-one fresh folder, where `examples` leads to the examples. What changes from run to run (seconds,
-versions, temporary paths) is masked. `pytest --update-golden` writes the output anew.
+A transcript under `transcripts/` first lists files, each between `<<< NAME` and `>>>`, then
+commands: `$ command`, `| ` lines of standard output, `! ` lines of standard error, `[exit N]`. All
+of it runs in one fresh folder, where `examples` leads to the examples. What changes from run to run
+(seconds, versions, temporary paths) is masked. `pytest --update-golden` writes the output anew.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,13 +76,10 @@ def _perform(command: str, folder: Path) -> str:
 
 
 @pytest.mark.parametrize("path", TRANSCRIPTS, ids=lambda path: path.stem)
-def test_transcript(path: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_transcript(path: Path, tmp_path: Path, golden: Callable[[Path, str], None]) -> None:
     transcript = _read(path)
     assert transcript.commands
-    played = _play(transcript, tmp_path)
-    if request.config.getoption("--update-golden"):
-        path.write_text(transcript.head + played, encoding="utf-8")
-    assert played == _read(path).body
+    golden(path, transcript.head + _play(transcript, tmp_path))
 
 
 def test_there_are_transcripts_of_every_command() -> None:

@@ -22,14 +22,15 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Check every file given, all findings to standard error, a summary last."""
-    from dsl.load import check
+    from dsl.load import read
     from solver.cli.diagnostics import report
 
     given = overrides.mapping(arguments)
     errors = warnings = 0
     for spec in arguments.specs:
-        findings = check(spec, given)
-        report(findings)
+        loaded = read(spec, given)
+        findings = loaded.diagnostics
+        report(findings, loaded.sources)
         errors += sum(found.severity == "error" for found in findings)
         warnings += sum(found.severity == "warning" for found in findings)
     files = _count(len(arguments.specs), "file")
