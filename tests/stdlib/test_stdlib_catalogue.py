@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+
 from dsl.format import format_text
 from dsl.load import load
-
 from dsl.syntax import Device, File, Kind, Language, Model, Optimizer, Precision, Strategy
 from dsl.text.parser import parse
 
