@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dsl.diagnostic import Label
 from dsl.resolve.expressions import evaluate
-from dsl.resolve.report import POISONED, Poisoned, RejectedError, Reporter
+from dsl.resolve.report import POISONED, Poisoned, RejectedError, Reporter, attempt
 from dsl.resolve.values import (
     AxesValue,
     Environment,
@@ -31,29 +31,22 @@ def bind_arguments(
 ) -> None:
     """Define every parameter in `inner`: its argument, read in `caller`, or its default.
 
-    A default may use the parameters before it. Errors (MMP208 unexpected or missing argument,
-    and what evaluating and converting report) after every argument was looked at.
+    A default may use the parameters before it. Errors: those of `assign_arguments`, and what
+    evaluating and converting report; every argument is looked at before RejectedError.
     """
-    given = _assign(parameters, arguments, report)
-    failed = False
-    missing: list[str] = []
+    given = attempt(assign_arguments, parameters, arguments, call, report)
+    failed = given is None
     for parameter in parameters:
         value: Value | Poisoned = POISONED
-        argument = given.get(parameter.name.text)
+        argument = None if given is None else given.get(parameter.name.text)
+        expr, names = (argument.value, caller) if argument else (parameter.default, inner)
         try:
-            if argument is not None:
-                value = argument_value(argument.value, parameter, caller, report)
-            elif parameter.default is not None:
-                value = argument_value(parameter.default, parameter, inner, report)
-            else:
-                missing.append(outer_name(parameter).text)
+            if expr is not None:
+                value = argument_value(expr, parameter, names, report)
             inner.define(parameter.name, value, report)
         except RejectedError:
             failed = True
-    if missing:
-        listed = ", ".join(f"`{name}`" for name in missing)
-        raise report.error("MMP208", f"missing argument {listed}", call)
-    if failed or len(given) != len(arguments):
+    if failed:
         raise RejectedError("arguments")
 
 
@@ -62,10 +55,13 @@ def outer_name(parameter: Parameter) -> Name:
     return parameter.label or parameter.name
 
 
-def _assign(
-    parameters: Sequence[Parameter], arguments: Sequence[Argument], report: Reporter
+def assign_arguments(
+    parameters: Sequence[Parameter], arguments: Sequence[Argument], call: Span, report: Reporter
 ) -> dict[str, Argument]:
-    """Which argument goes to which parameter (by its inner name); reports those that go nowhere."""
+    """Which argument goes to which parameter (by its inner name).
+
+    Error MMP208 for an argument that goes nowhere, one given twice, and missing ones.
+    """
     by_label = {outer_name(p).text: p for p in parameters}
     given: dict[str, Argument] = {}
     for position, argument in enumerate(arguments):
@@ -74,24 +70,29 @@ def _assign(
         else:
             parameter = parameters[position] if position < len(parameters) else None
         if parameter is None:
-            _unexpected(argument, list(by_label), report)
-        elif parameter.name.text in given:
+            raise _unexpected(argument, list(by_label), report)
+        if parameter.name.text in given:
             first = Label(given[parameter.name.text].span, "first given here")
             name = outer_name(parameter).text
-            report.error("MMP208", f"argument `{name}` is given twice", argument.span, first)
-        else:
-            given[parameter.name.text] = argument
+            raise report.error("MMP208", f"argument `{name}` is given twice", argument.span, first)
+        given[parameter.name.text] = argument
+    missing = [
+        f"`{outer_name(parameter).text}`"
+        for parameter in parameters
+        if parameter.default is None and parameter.name.text not in given
+    ]
+    if missing:
+        raise report.error("MMP208", f"missing argument {', '.join(missing)}", call)
     return given
 
 
-def _unexpected(argument: Argument, labels: list[str], report: Reporter) -> None:
+def _unexpected(argument: Argument, labels: list[str], report: Reporter) -> RejectedError:
     takes = "it takes " + ", ".join(labels) if labels else "it takes none"
     if argument.label is None:
-        report.error("MMP208", "one argument too many", argument.span, hint=takes)
-        return
+        return report.error("MMP208", "one argument too many", argument.span, hint=takes)
     name = argument.label.text
     hint = did_you_mean(name, labels) or takes
-    report.error("MMP208", f"unknown argument `{name}`", argument.label.span, hint=hint)
+    return report.error("MMP208", f"unknown argument `{name}`", argument.label.span, hint=hint)
 
 
 def argument_value(expr: Expr, parameter: Parameter, names: Names, report: Reporter) -> Value:

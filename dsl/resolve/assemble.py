@@ -13,6 +13,7 @@ from dsl.resolve.files import OVERRIDES, Files, Place
 from dsl.resolve.hardware import resolve_device, resolve_mesh
 from dsl.resolve.imports import Loader
 from dsl.resolve.kinds import resolve_kind
+from dsl.resolve.lint import lint_model, lint_strategy
 from dsl.resolve.models.build import add_instance
 from dsl.resolve.models.graph import GraphBuilder
 from dsl.resolve.modules import Module
@@ -95,6 +96,10 @@ class Assembly:
                 resolve_precision(statement, module, self._report)
             case syntax.Kind():
                 check_kind(resolve_kind(statement, module, self._report), self._report)
+            case syntax.Model():
+                lint_model(statement, module, self._report)
+            case syntax.Strategy():
+                lint_strategy(statement, module, self._report)
 
     # ---- the plan --------------------------------------------------------------------------
 

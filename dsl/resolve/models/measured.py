@@ -211,7 +211,7 @@ def _fields(
 
 
 def _over(own: Fields, given: Fields, report: Reporter) -> dict[str, Field]:
-    """A strategy's fields over the operator's own, where one form of backward replaces the other."""
+    """A strategy's fields over the operator's own; one form of backward replaces another."""
     if "result" in given:
         message = "`result` belongs to the operator, not to one strategy"
         raise report.error("MMP312", message, given["result"].item.span)

@@ -16,7 +16,7 @@ from dsl.span import Span
 def index_entries(
     indices: Sequence[syntax.Name], scope: Scope, report: Reporter
 ) -> tuple[IndexEntry, ...]:
-    """The indices of a list; RejectedError for an unknown one (MMP302) or one named twice (MMP309)."""
+    """The indices of a list. Errors: MMP302 (unknown), MMP309 (one named twice)."""
     seen: dict[str, syntax.Name] = {}
     for name in indices:
         if name.text in seen:
