@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dsl.spec import Mesh
-from solver.verify.claims import Claims, MemoryClaim, StageClaim
+from solver.verify.claims import Claims, MemoryClaim, PinClaim, StageClaim
 from solver.verify.evaluate import Priced
 from solver.verify.figures import Bill, Figures, StageMemory
 from solver.verify.layouts import product
@@ -84,32 +84,38 @@ def time_violations(claims: Claims, figures: Figures) -> Iterator[Violation]:
 
 def pin_violations(claims: Claims, figures: Figures) -> Iterator[Violation]:
     """Pins and limits are all listed and billed as recomputed; those without a price hold."""
-    for at, bill in enumerate(figures.bills):
-        where = f"pins[{at}]"
-        if not bill.satisfied and bill.weight is None:
-            code = "limit" if bill.kind == "limit" else "pin-broken"
-            message = f"`{bill.text}` ({bill.file}:{bill.line}) does not hold"
-            yield Violation(code, message, where)
+    yield from _unmet(figures)
     if len(claims.pins) != len(figures.bills):
         message = f"there must be {len(figures.bills)} entries, every pin and then every limit"
         yield Violation("pin-list", message, "pins")
         return
     for at, (claim, bill) in enumerate(zip(claims.pins, figures.bills, strict=True)):
-        where = f"pins[{at}]"
-        if (claim.text, claim.kind, claim.file, claim.line) != _identity(bill):
-            message = f"this must be `{bill.text}` of {bill.file}:{bill.line}"
-            yield Violation("pin-list", message, where)
-            continue
-        if claim.satisfied != bill.satisfied:
-            holds = "holds" if bill.satisfied else "does not hold"
-            yield Violation("pin-satisfied", f"`{bill.text}` {holds}", f"{where}.satisfied")
-        if (claim.weight is None) != (bill.weight is None):
-            message = "the spec gives no weight" if bill.weight is None else "the weight is missing"
-            yield Violation("pin-weight", message, f"{where}.weight_s")
-        yield from differs(
-            "pin-weight", f"{where}.weight_s", claim.weight or 0.0, bill.weight or 0.0
-        )
-        yield from differs("pin-paid", f"{where}.paid_s", claim.paid, bill.paid)
+        yield from _pin_entry(claim, bill, f"pins[{at}]")
+
+
+def _unmet(figures: Figures) -> Iterator[Violation]:
+    """Hard pins, forbids and limits that do not hold."""
+    for at, bill in enumerate(figures.bills):
+        if not bill.satisfied and bill.weight is None:
+            code = "limit" if bill.kind == "limit" else "pin-broken"
+            message = f"`{bill.text}` ({bill.file}:{bill.line}) does not hold"
+            yield Violation(code, message, f"pins[{at}]")
+
+
+def _pin_entry(claim: PinClaim, bill: Bill, where: str) -> Iterator[Violation]:
+    if (claim.text, claim.kind, claim.file, claim.line) != _identity(bill):
+        message = f"this must be `{bill.text}` of {bill.file}:{bill.line}"
+        yield Violation("pin-list", message, where)
+        return
+    if claim.satisfied != bill.satisfied:
+        holds = "holds" if bill.satisfied else "does not hold"
+        yield Violation("pin-satisfied", f"`{bill.text}` {holds}", f"{where}.satisfied")
+    if claim.weight is not None and bill.weight is not None:
+        yield from differs("pin-weight", f"{where}.weight_s", claim.weight, bill.weight)
+    elif claim.weight != bill.weight:
+        message = "the spec gives no weight" if bill.weight is None else "the weight is missing"
+        yield Violation("pin-weight", message, f"{where}.weight_s")
+    yield from differs("pin-paid", f"{where}.paid_s", claim.paid, bill.paid)
 
 
 def _identity(bill: Bill) -> tuple[str, str, str, int]:

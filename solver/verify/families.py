@@ -7,6 +7,9 @@ from collections.abc import Iterator, Sequence
 from solver.verify.figures import Action, Edge, Phase, StageTime
 from solver.verify.report import Violation
 
+FIXED_FAMILIES = ("gpipe", "one_f_one_b", "zb_h1")
+"""The families whose order `fixed_order` knows."""
+
 Row = tuple[tuple[Phase, int], ...]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from solver.verify.families import FIXED_FAMILIES
 from solver.verify.legal_cuts import cut_violations
 from solver.verify.proposal import Proposal
 from solver.verify.report import Violation
@@ -79,10 +80,13 @@ def stage_count(proposal: Proposal) -> Iterator[Violation]:
 
 
 def family(proposal: Proposal) -> Iterator[Violation]:
-    """The schedule family is the spec's, where it names one."""
+    """The schedule family is the spec's; where it names none, none or one of fixed order."""
     wanted = proposal.spec.train.pipeline.family
-    if wanted is not None and proposal.decisions.family != wanted:
-        message = f"the spec asks for `{wanted}`"
+    found = proposal.decisions.family
+    if wanted is not None and found != wanted:
+        yield Violation("family", f"the spec asks for `{wanted}`", "pipeline.family")
+    elif wanted is None and found is not None and found not in FIXED_FAMILIES:
+        message = f"it must be null or one of {', '.join(FIXED_FAMILIES)}"
         yield Violation("family", message, "pipeline.family")
 
 

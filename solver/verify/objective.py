@@ -14,6 +14,9 @@ PLANS = ("optimal", "feasible")
 OPTIMAL_GAP = 1e-4
 """The grain of the solver's clock: a smaller gap cannot be told from none."""
 
+GAP_ROUNDING = 1e-6
+"""How far a gap may be from the recomputed one."""
+
 UNITS = {"step_time": "s", "memory": "B"}
 
 
@@ -45,9 +48,6 @@ def bound_violations(claim: ObjectiveClaim) -> Iterator[Violation]:
     if abs(claim.gap - gap) > GAP_ROUNDING:
         message = f"the document says {claim.gap!r}, recomputed {gap!r}"
         yield Violation("gap", message, "objective.gap")
-
-
-GAP_ROUNDING = 1e-6
 
 
 def outcome_violations(claims: Claims) -> Iterator[Violation]:
