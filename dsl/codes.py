@@ -94,8 +94,8 @@ CODES: tuple[Code, ...] = (
     Code(
         "MMP020",
         "nested too deep",
-        "Blocks and brackets are nested at most 100 deep, and an expression has at most 200 "
-        "operators.",
+        "Blocks and brackets are nested at most 100 deep, subscripts in subscripts at most 4, and "
+        "an expression has at most 200 operators.",
     ),
     Code(
         "MMP021",

@@ -29,16 +29,18 @@ class _Chunk:
 
 
 def fill(lexemes: list[Lexeme], indent: int) -> list[str]:
-    """Lines of these tokens, indented by `indent`; continuation lines four columns more.
+    """Lines of these tokens, indented by `indent`; continuation lines four columns more, but not
+    what follows a closing brace (`else` below a comment).
 
     A line too long is broken at its last place of least bracket depth. Comments above the first
     token are the caller's.
     """
     lines: list[str] = []
     chunks = _chunks(lexemes)
+    further = 0 if lexemes and lexemes[0].token.type == "RBRACE" else CONTINUATION
     start = 0
     while start < len(chunks):
-        margin = " " * (indent + CONTINUATION if start else indent)
+        margin = " " * (indent + further if start else indent)
         if start:
             lines.extend(margin + text for text in chunks[start].above)
         end = _line_end(chunks, start, WIDTH - len(margin))

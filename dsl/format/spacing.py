@@ -28,13 +28,12 @@ def gap(tokens: list[Token], place: int, depth: int) -> str:
         return ""
     if here.type == "COLON":
         return "" if depth or _is_parameter(tokens, place) else " "
+    if before.type == "MINUS" and not is_binary(tokens, place - 1):
+        return ""
     if here.type == "LPAR":
         is_call = before.type == "NAME" and tokens[0].type != "IMPORT"
         return "" if is_call or before.type == "GRADIENT" else " "
-    if here.type == "UNIT" and here.text == "%":
-        return ""
-    is_sign = before.type == "MINUS" and not is_binary(tokens, place - 1)
-    return "" if is_sign else " "
+    return "" if here.type == "UNIT" and here.text == "%" else " "
 
 
 def _is_parameter(tokens: list[Token], place: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -12,6 +13,7 @@ from lark.exceptions import UnexpectedToken
 from lark.lexer import Lexer as LarkLexer
 from lark.parsers.lalr_analysis import Shift
 
+from dsl.span import Span
 from dsl.text.build.builder import Builder
 from dsl.text.lexer import Token
 
@@ -52,11 +54,7 @@ def _automaton() -> Lark:
 @cache
 def terminals() -> dict[str, str]:
     """Spelling -> terminal, for every keyword and punctuation mark of the grammar."""
-    return {
-        terminal.pattern.value: terminal.name
-        for terminal in _automaton().terminals
-        if terminal.pattern is not None
-    }
+    return {terminal.pattern.value: terminal.name for terminal in _automaton().terminals}
 
 
 @cache
@@ -65,16 +63,28 @@ def keywords() -> tuple[str, ...]:
     return tuple(sorted(word for word in terminals() if word[0].isalpha()))
 
 
+@cache
+def _rehearsing() -> Any:
+    """The automaton's configuration without its callbacks."""
+    conf = copy(_automaton().parse_interactive().parser_state.parse_conf)
+    conf.callbacks = {}
+    return conf
+
+
 class Statement:
     """One top-level statement being parsed: tokens in, a syntax tree node out."""
 
     def __init__(self) -> None:
         self._parser: Any = _automaton().parse_interactive()
 
-    def copy(self) -> Statement:
-        """The same state, to go on from independently."""
+    def rehearsal(self) -> Statement:
+        """The same state, to try tokens on; it builds nothing and leaves this one as it is.
+
+        A mere copy would not do: callbacks of repeated rules extend the lists of the original.
+        """
         twin = Statement.__new__(Statement)
         twin._parser = self._parser.copy(deepcopy_values=False)
+        twin._parser.parser_state.parse_conf = _rehearsing()
         return twin
 
     @property
@@ -91,20 +101,25 @@ class Statement:
         """Take one token; False, with the state as it was, when it cannot follow.
 
         The tables are LALR: a token that no rule can use here may still make rules reduce first,
-        and those reductions must not be left behind.
+        and those reductions must not be left behind. DiagnosticError from the builder.
         """
-        action, _ = self._parser.choices()[token.type]
-        before = None if action is Shift else self._parser.copy(deepcopy_values=False)
+        action, _ = self.choices.get(token.type, (None, None))
+        if action is None or (action is not Shift and not self.rehearsal()._try(token)):
+            return False
+        self._parser.feed_token(token)
+        return True
+
+    def _try(self, token: Token) -> bool:
         try:
             self._parser.feed_token(token)
         except UnexpectedToken:
-            self._parser = before
             return False
         return True
 
+    def can_finish(self) -> bool:
+        """Whether the statement may end here."""
+        return self.rehearsal()._try(Token("END", "", Span("", 0, 0, 0, 0), type=END))
+
     def finish(self) -> Any:
-        """The finished statement, or None when more was to come."""
-        try:
-            return self._parser.feed_eof()
-        except UnexpectedToken:
-            return None
+        """The finished statement, after `can_finish`; DiagnosticError from the builder."""
+        return self._parser.feed_eof()

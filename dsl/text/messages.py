@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -71,6 +71,8 @@ _WRITTEN_OUT = {
 # Nearness from which a name followed by nonsense is taken for a misspelt keyword.
 _TYPO = 0.75
 _SHOWN = 40
+# What follows a keyword but never the name that begins an item.
+_AFTER_KEYWORD = ("NAME", "NUMBER", "STRING", "LBRACE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +89,15 @@ class Slip:
 
     `statement` is the one in progress, `is_fresh` when it has no token yet; `before` is then the
     finished statement as it was before its end, which may be where the mistake is. `opened`
-    are the brackets still open, outermost first. `found` None: the file ended.
+    are the brackets still open, outermost first. `found` None: the file ended. `following` is the
+    token after `found`.
     """
 
     statement: Statement
     is_fresh: bool
     before: Statement | None
     found: Token | None
+    following: Token | None
     taken: tuple[Taken, ...]
     opened: tuple[Token, ...]
 
@@ -167,37 +171,70 @@ def statement_keywords() -> tuple[str, ...]:
 
 
 def _unexpected(slip: Slip) -> Diagnostic:
+    if slip.found is None:
+        return _end_of_file(slip)
+    if slip.found.type == "RBRACE" and not slip.opened:
+        message = "unexpected `}`: no block is open here"
+        return Diagnostic("MMP010", "error", message, slip.found.span)
     accepts = _accepts(slip)
     if slip.is_fresh and slip.before is None:
         what = "a statement"
         hint = "a statement begins with " + _any_of([f"`{w}`" for w in statement_keywords()])
     else:
-        what, hint = expected(accepts), ""
-    labels = tuple(Label(t.span, f"this `{t.text}` is not closed") for t in slip.opened[-1:])
-    if slip.found is None:
-        last = slip.taken[-1].token.span
-        end = Span(last.file, last.end_line, last.end_column, last.end_line, last.end_column)
-        return Diagnostic("MMP011", "error", f"the file ends where {what} should be", end, labels)
-    if slip.found.type == "RBRACE" and not slip.opened:
-        message = "unexpected `}`: no block is open here"
-        return Diagnostic("MMP010", "error", message, slip.found.span)
-    if slip.found.type == "NAME":
-        hint = did_you_mean(slip.found.text, _keywords_of(accepts)) or hint
-    shown = slip.found.text if len(slip.found.text) <= _SHOWN else slip.found.text[:_SHOWN] + "…"
-    message = f"expected {what}, found `{shown}`"
-    if slip.found.type not in ("RBRACE", "RPAR", "RSQB") and not _closes(accepts):
-        labels = ()
-    return Diagnostic("MMP010", "error", message, slip.found.span, labels, hint)
+        what, hint = expected(accepts), _misplaced_unit(slip)
+    if slip.found.type == "NAME" and (near := _near(slip.found.text, _keywords_of(accepts))):
+        hint = f"did you mean `{near}`?"
+    span = slip.found.span
+    where = ""
+    if slip.taken and span.column == 1 and slip.found.text in statement_keywords():
+        # The next statement is right; what is missing belongs to the end of the line before.
+        where = f" on line {span.line}"
+        span = _end_of(slip.taken[-1].token.span)
+    is_item = not where and slip.found.type in ("NAME", "NUMBER", "STRING")  # a comma is missing
+    can_close = "RPAR" in accepts or "RSQB" in accepts
+    labels = _unclosed(slip.opened) if can_close and not is_item else ()
+    message = f"expected {what}, found `{_shortened(slip.found.text)}`{where}"
+    return Diagnostic("MMP010", "error", message, span, labels, hint)
 
 
-def _closes(accepts: tuple[str, ...]) -> bool:
-    return "RPAR" in accepts or "RSQB" in accepts
+def _end_of_file(slip: Slip) -> Diagnostic:
+    accepts = _accepts(slip)
+    closing = [t for t in ("RBRACE", "RPAR", "RSQB") if t in accepts]
+    message = f"the file ends where {expected(tuple(closing) or accepts)} should be"
+    span = _end_of(slip.taken[-1].token.span)
+    return Diagnostic("MMP011", "error", message, span, _unclosed(slip.opened))
+
+
+def _unclosed(opened: tuple[Token, ...]) -> tuple[Label, ...]:
+    return tuple(Label(t.span, f"this `{t.text}` is not closed") for t in opened[-1:])
+
+
+def _end_of(span: Span) -> Span:
+    return Span(span.file, span.end_line, span.end_column, span.end_line, span.end_column)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+
+
+def _near(word: str, candidates: Iterable[str]) -> str:
+    """The candidate that `word` is probably a misspelling of."""
+    found = nearest(word, candidates, _TYPO)
+    return "" if found == word else found
+
+
+def _misplaced_unit(slip: Slip) -> str:
+    is_unit = slip.found is not None and slip.found.text in _COMMON_UNITS
+    after_number = bool(slip.taken) and slip.taken[-1].token.type == "NUMBER"
+    return "a unit stands on the line of its number" if is_unit and after_number else ""
 
 
 def _unknown_unit(slip: Slip) -> Diagnostic | None:
     """A lower-case word after a number on its line, where a unit could stand: `2 sec`."""
     choices = (slip.before if slip.is_fresh and slip.before else slip.statement).choices
-    line = [*slip.taken, *([Taken(slip.found, choices)] if slip.found else [])]
+    line = list(slip.taken)
+    if slip.found is not None and not _begins_something(slip.following):
+        line.append(Taken(slip.found, choices))
     for number, word in pairwise(line):
         if (
             number.token.type == "NUMBER"
@@ -215,25 +252,39 @@ def _unknown_unit(slip: Slip) -> Diagnostic | None:
     return None
 
 
+def _begins_something(following: Token | None) -> bool:
+    """Whether the token before this one is a label or a name, not a unit: `4 gpu: 8`."""
+    return following is not None and following.kind in (":", "=", "(", "[", ".")
+
+
 def _near_keyword(word: Taken) -> str:
     """The keyword that could stand where this word does and is spelled much like it."""
     spellings = _spellings()
     could = [spellings[t] for t in word.choices if t in spellings and spellings[t][0].isalpha()]
-    return nearest(word.token.text, could, _TYPO)
+    return _near(word.token.text, could)
 
 
 def _misspelt_keyword(slip: Slip) -> Diagnostic | None:
-    """The word before the slip was taken for a name but is nearly a keyword: `blok attn {`."""
-    if not slip.taken or slip.is_fresh:
-        return None
-    if slip.found is not None and slip.found.type not in ("NAME", "NUMBER", "STRING", "LBRACE"):
+    """The word before the slip was taken for a name but was meant as a keyword.
+
+    It is nearly one that could stand there (`blok attn {`), or one that could not (`pin` in a
+    model).
+    """
+    if not slip.taken or slip.is_fresh or slip.found is None:
         return None
     last = slip.taken[-1]
-    if last.token.type != "NAME" or not (keyword := _near_keyword(last)):
+    if last.token.type != "NAME" or slip.found.type not in _AFTER_KEYWORD:
         return None
-    if keyword == last.token.text:
+    text = last.token.text
+    if near := _near_keyword(last):
+        message, hint = f"unknown word `{text}`", f"did you mean `{near}`?"
+    elif text in keywords() and _begins_item(last):
+        message, hint = f"`{text}` cannot stand here", "it belongs into another block or outside"
+    else:
         return None
-    message = f"unknown word `{last.token.text}`"
-    return Diagnostic(
-        "MMP010", "error", message, last.token.span, help=f"did you mean `{keyword}`?"
-    )
+    return Diagnostic("MMP010", "error", message, last.token.span, help=hint)
+
+
+def _begins_item(word: Taken) -> bool:
+    """Whether a new item of a block could begin with this word."""
+    return "RBRACE" in word.choices

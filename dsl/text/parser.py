@@ -23,6 +23,8 @@ MAX_CHARACTERS = 4_000_000
 MAX_DIAGNOSTICS = 20
 MAX_BRACES = 100
 MAX_BRACKETS = 100
+MAX_SUBSCRIPTS = 4
+"""A single index stands for both ends of its range, so walking a tree takes 2^depth steps here."""
 MAX_OPERATORS = 200
 """Operators in one expression. With the limits above it bounds the depth of every tree, so that
 later stages may walk it by recursion."""
@@ -131,7 +133,7 @@ class _Reader:
             if self._opened and automaton.terminals()[token.text] not in choices:
                 self._fail(missing_brace(self._opened[-1], token))
                 return
-            if not self._opened and not self._is_fresh:
+            if not self._opened:
                 self._finish(token)
                 return
         token = settle(self._stream, choices)
@@ -139,7 +141,7 @@ class _Reader:
             self._fail(problem)
             return
         try:
-            fits = token.type in choices and self._statement.feed(token)
+            fits = self._statement.feed(token)
         except DiagnosticError as problems:
             self._fail(*problems.diagnostics)
             return
@@ -163,16 +165,13 @@ class _Reader:
 
     def _complete(self) -> bool:
         """Whether the statement was complete; it is then kept and a new one begun."""
-        ended = self._statement.copy()
+        if not self._statement.can_finish():
+            return False
+        self._previous = self._statement.rehearsal()
         try:
-            node = ended.finish()
+            self._statements.append(self._statement.finish())
         except DiagnosticError as problem:
             self._diagnostics.extend(problem.diagnostics)
-        else:
-            if node is None:
-                return False
-            self._statements.append(node)
-        self._previous = self._statement
         self._start()
         return True
 
@@ -194,12 +193,18 @@ class _Reader:
         elif token.type in ("LPAR", "LSQB") and len(self._opened) - braces >= MAX_BRACKETS:
             message = f"brackets are nested more than {MAX_BRACKETS} deep"
             hint = "name parts of it with `let`"
+        elif token.type == "LSQB" and self._subscripts() >= MAX_SUBSCRIPTS:
+            message = f"subscripts are nested more than {MAX_SUBSCRIPTS} deep"
+            hint = "name parts of it with `let`"
         elif token.text in _OPERATORS and self._operators >= MAX_OPERATORS:
             message = f"more than {MAX_OPERATORS} operators in one expression"
             hint = "name parts of it with `let`"
         else:
             return None
         return Diagnostic("MMP020", "error", message, token.span, help=hint)
+
+    def _subscripts(self) -> int:
+        return sum(1 for t in self._opened if t.text == "[")
 
     # ---- errors ----------------------------------------------------------------------------
 
@@ -209,6 +214,7 @@ class _Reader:
             self._is_fresh,
             self._previous,
             found,
+            self._stream.peek(1),
             tuple(self._taken),
             tuple(self._opened),
         )
@@ -243,13 +249,29 @@ class _Reader:
         return token.span.column == 1 and token.text not in _ALSO_IN_BLOCKS
 
     def _is_boundary(self, token: Token) -> bool:
-        """Whether a statement keyword stands in the first column, outside parentheses, as one that
-        begins a statement; wherever the parser is, a new statement is meant."""
+        """Whether a statement keyword stands in the first column, outside parentheses, and makes
+        sense only as one; wherever the parser is, a new statement is meant."""
         return (
             token.span.column == 1
+            and not self._is_fresh
             and not any(t.text != "{" for t in self._opened)
             and self._begins_statement(token)
+            and not self._goes_on(token)
         )
+
+    def _goes_on(self, token: Token) -> bool:
+        """Whether the statement in progress can take this word and the token behind it."""
+        following = self._stream.peek(1)
+        if following is None:
+            return False
+        kind = "NAME" if following.kind == "WORD" else following.kind
+        for terminal in (automaton.terminals()[token.text], "NAME"):
+            ahead = self._statement.rehearsal()
+            if ahead.feed(Token("WORD", token.text, token.span, type=terminal)):
+                accepts = ahead.accepts()
+                if kind in accepts or automaton.terminals().get(following.text) in accepts:
+                    return True
+        return False
 
     def _begins_statement(self, token: Token) -> bool:
         if token.text not in self._keywords or token.kind == "STRING":
