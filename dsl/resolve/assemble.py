@@ -9,6 +9,7 @@ from typing import TypeVar
 from dsl import spec, syntax
 from dsl.diagnostic import Diagnostic, Label
 from dsl.resolve.binding import check_kind
+from dsl.resolve.depth import room_for_recursion
 from dsl.resolve.files import OVERRIDES, Files, Place
 from dsl.resolve.hardware import resolve_device, resolve_mesh
 from dsl.resolve.imports import Loader
@@ -18,14 +19,18 @@ from dsl.resolve.models.build import add_instance
 from dsl.resolve.models.graph import GraphBuilder
 from dsl.resolve.modules import Module
 from dsl.resolve.overrides import override_text, take_overrides
-from dsl.resolve.plan import Place as WishPlace
-from dsl.resolve.plan import Wishes, objectives
+from dsl.resolve.pins.targets import Model
+from dsl.resolve.pins.wishes import Place as WishPlace
+from dsl.resolve.pins.wishes import Wishes, objectives
 from dsl.resolve.report import RejectedError, Reporter, attempt
-from dsl.resolve.targets import Model
 from dsl.resolve.training import TrainSettings, resolve_optimizer, resolve_precision
 from dsl.span import Span
 
 Wanted = TypeVar("Wanted", bound=syntax.Statement)
+
+
+UNKNOWN_PRECISION = spec.Precision("", "", 0.0, 0.0)
+"""Lets a model be checked when its precision is rejected; no Spec comes of it."""
 
 
 class Assembly:
@@ -60,6 +65,10 @@ class Assembly:
 
     def run(self) -> spec.Spec | None:
         """The Spec; None when there is an error, or for a library that is only checked."""
+        with room_for_recursion():
+            return self._run()
+
+    def _run(self) -> spec.Spec | None:
         loader = Loader(self._files, self._report)
         module = attempt(loader.load_root, self._place)
         if module is None or self._has_syntax_errors():
@@ -108,7 +117,8 @@ class Assembly:
         mesh = attempt(self._mesh, _of(statements, syntax.Mesh), module)
         settings = TrainSettings(_of(statements, syntax.Train), module, self._report)
         train = attempt(settings.resolve, mesh)
-        model = attempt(self._model, mesh, train, module)
+        precision = train.precision if train else attempt(settings.precision)
+        model = attempt(self._model, mesh, precision or UNKNOWN_PRECISION, module)
         objective = attempt(objectives, _of(statements, syntax.Minimize), self._report)
         if mesh is None or objective is None:
             raise RejectedError("plan")
@@ -144,15 +154,13 @@ class Assembly:
             raise self._report.error("MMP401", "a second mesh", statements[1].span, label)
         return resolve_mesh(statements[0], module, self._report)
 
-    def _model(self, mesh: spec.Mesh | None, train: spec.Train | None, module: Module) -> Model:
+    def _model(self, mesh: spec.Mesh | None, precision: spec.Precision, module: Module) -> Model:
         instances = _of(module.file.statements, syntax.Instance)
         if not instances:
             message = "there is no model to plan"
             hint = "write `model net = llama3_8b(batch: 256, seq: 8192)`"
             raise self._report.error("MMP402", message, self._start(), hint=hint)
-        if mesh is None or train is None:
-            raise RejectedError("model")
-        graph = GraphBuilder(self._report, train.precision, mesh)
+        graph = GraphBuilder(self._report, precision, mesh)
         names: dict[str, Span] = {}
         for instance in instances:
             first = names.setdefault(instance.name.text, instance.name.span)

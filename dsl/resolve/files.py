@@ -28,6 +28,10 @@ class Place:
     path: Path
     display: str
 
+    def key(self) -> str:
+        """One text for all ways to write this file's path; ValueError for a NUL in it."""
+        return os.path.realpath(self.path)
+
     def relative(self, written: str) -> Place:
         """The file that an import with this path in this file means."""
         if self.display.startswith(STDLIB_PREFIX):

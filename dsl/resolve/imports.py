@@ -48,8 +48,8 @@ class Loader:
 
     files: Files
     report: Reporter
-    _loaded: dict[Path, Module] = field(default_factory=dict)
-    _chain: list[tuple[Path, str]] = field(default_factory=list)
+    _loaded: dict[str, Module] = field(default_factory=dict)
+    _chain: list[tuple[str, str]] = field(default_factory=list)
     _prelude: tuple[Module, ...] = ()
 
     def load_root(self, place: Place) -> Module:
@@ -60,7 +60,10 @@ class Loader:
         return self._load(place, start)
 
     def _load(self, place: Place, asked_at: Span) -> Module:
-        key = place.path.resolve()
+        try:
+            key = place.key()
+        except ValueError as error:
+            raise self.report.error("MMP120", f"no path of a file: {error}", asked_at) from None
         if key in self._loaded:
             return self._loaded[key]
         known = [path for path, _ in self._chain]

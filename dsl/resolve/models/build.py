@@ -22,9 +22,6 @@ from dsl.resolve.values import Environment, Names
 from dsl.span import Span
 from dsl.suggest import did_you_mean
 
-MAX_NESTING = 40
-"""Models inside models, and bases of bases; more is a model that contains itself."""
-
 
 def add_instance(statement: syntax.Instance, module: Module, graph: GraphBuilder) -> Node:
     """Unroll a model instance into the graph; its root in the tree of names.
@@ -84,33 +81,24 @@ def enter_model(
         home, model = module.declaration(path, syntax.Model)
         values = Environment(home)
         bind_arguments(model.parameters, arguments, caller, values, span, graph.report)
-        if graph.nesting >= MAX_NESTING:
-            message = f"models are nested more than {MAX_NESTING} deep; does this one hold itself?"
-            raise graph.report.error("MMP113", message, path.span)
-        graph.nesting += 1
-        try:
-            if model.base is not None:
-                base = model.base
-                inner = (base.model, base.arguments, base.span)
+        if model.base is not None:
+            inner = (model.base.model, model.base.arguments, model.base.span)
+            with graph.deeper(path.span):
                 return enter_model(inner, home, values, node, given, graph)
-            scope = Scope(home, node, values, None, given=given)
-            walk(model.items, scope, graph)
-        finally:
-            graph.nesting -= 1
+        scope = Scope(home, node, values, None, given=given)
+        walk(model.items, scope, path.span, graph)
         for outer_path, inner_scope in scope.outputs:
             attempt(inner_scope.tensor, outer_path, graph.report)
     return scope
 
 
-def walk(items: Sequence[syntax.ModelItem], scope: Scope, graph: GraphBuilder) -> None:
-    """Take in items one after the other; a rejected one is skipped."""
-    for item in items:
-        if graph.is_full:
-            return
-        try:
-            _take(item, scope, graph)
-        except RejectedError:
-            continue
+def walk(items: Sequence[syntax.ModelItem], scope: Scope, span: Span, graph: GraphBuilder) -> None:
+    """Take in items one after the other; a rejected one is skipped. `span` is what holds them."""
+    with graph.deeper(span):
+        for item in items:
+            if graph.is_full:
+                return
+            attempt(_take, item, scope, graph)
 
 
 def _take(item: syntax.ModelItem, scope: Scope, graph: GraphBuilder) -> None:
@@ -156,14 +144,14 @@ def _conditional(item: syntax.Conditional, scope: Scope, graph: GraphBuilder) ->
     except RejectedError:
         scope.broken = True
         raise
-    walk(item.then if holds else item.otherwise, scope, graph)
+    walk(item.then if holds else item.otherwise, scope, item.condition.span, graph)
 
 
 def _block(item: syntax.Block, scope: Scope, graph: GraphBuilder) -> None:
     scope.claim(item.name.text, item.name.span, "block", graph.report)
     inner = scope.inside(scope.node.child("block", item.name.text, item.name.span))
     scope.holders[item.name.text] = inner
-    walk(item.items, inner, graph)
+    walk(item.items, inner, item.name.span, graph)
 
 
 def _repeat(item: syntax.Repeat, scope: Scope, graph: GraphBuilder) -> None:
@@ -177,7 +165,7 @@ def _repeat(item: syntax.Repeat, scope: Scope, graph: GraphBuilder) -> None:
     node = scope.node.child("repeat", item.name.text, item.name.span)
     for position in range(count):
         iteration = node.child("iteration", item.name.text, item.name.span, position)
-        walk(item.items, scope.inside(iteration), graph)
+        walk(item.items, scope.inside(iteration), item.name.span, graph)
 
 
 def _block_of(item: syntax.BlockOf, scope: Scope, graph: GraphBuilder) -> None:

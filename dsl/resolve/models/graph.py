@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from dsl import spec
@@ -11,6 +13,9 @@ from dsl.resolve.models.layers import divide
 from dsl.resolve.models.tree import Node
 from dsl.resolve.report import Reporter
 from dsl.span import Span
+
+MAX_DEPTH = 300
+"""Models and blocks inside each other; far beyond any model."""
 
 LARGEST_GRAPH = 100_000
 """Operators after unrolling. Far beyond any model; a slip in a count stops here."""
@@ -26,7 +31,7 @@ class GraphBuilder:
 
     report: Reporter
     precision: spec.Precision
-    mesh: spec.Mesh
+    mesh: spec.Mesh | None
     roots: list[Node] = field(default_factory=list)
     operators: list[spec.Operator] = field(default_factory=list)
     tensors: dict[str, spec.Tensor] = field(default_factory=dict)
@@ -34,12 +39,24 @@ class GraphBuilder:
     kinds: dict[Span, KindDef] = field(default_factory=dict)
     bound: dict[object, BoundKind] = field(default_factory=dict)
     unrolled: int = 0
-    nesting: int = 0
+    _depth: int = 0
 
     def add_tensor(self, tensor: spec.Tensor) -> spec.Tensor:
         """Take a tensor into the graph."""
         self.tensors[tensor.name] = tensor
         return tensor
+
+    @contextmanager
+    def deeper(self, span: Span) -> Iterator[None]:
+        """Note one level more of models and blocks; error MMP113 beyond measure."""
+        if self._depth >= MAX_DEPTH:
+            message = f"models are nested more than {MAX_DEPTH} deep; does one contain itself?"
+            raise self.report.error("MMP113", message, span)
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._depth -= 1
 
     def unroll(self, count: int, span: Span) -> None:
         """Count operators and iterations to come; error MMP206 beyond measure."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dsl import spec, syntax
 from dsl.diagnostic import Label
 from dsl.resolve.hardware import sub_axes
-from dsl.resolve.report import Reporter
+from dsl.resolve.report import RejectedError, Reporter
 from dsl.suggest import did_you_mean
 
 
@@ -16,7 +16,7 @@ def layout_cuts(
     layouts: Sequence[syntax.LayoutItem],
     uses: Mapping[str, tuple[str, ...]],
     indices: Sequence[spec.Index],
-    mesh: spec.Mesh,
+    mesh: spec.Mesh | None,
     report: Reporter,
 ) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """The sub-axes that cut each index, in index order. `uses`: tensor name -> its indices.
@@ -24,6 +24,10 @@ def layout_cuts(
     Errors: MMP301 (no such tensor), MMP417 (index not of that tensor, or cut in two ways),
     MMP408 (not divisible), MMP410 (one sub-axis cuts two indices), MMP403.
     """
+    if not layouts:
+        return ()
+    if mesh is None:  # its mistake is reported; what the axes mean is unknown
+        raise RejectedError("mesh")
     cuts: dict[str, tuple[tuple[str, ...], syntax.Cut]] = {}
     for layout in layouts:
         own = _indices_of(layout, uses, report)

@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dsl import spec
+from dsl import spec, syntax
+from dsl.diagnostic import Label
+from dsl.resolve.arguments import expand_axes
+from dsl.resolve.hardware import sub_axes
 from dsl.resolve.models.tree import Node
+from dsl.resolve.report import RejectedError, Reporter
+from dsl.resolve.values import Names
+from dsl.span import Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +58,36 @@ class Model:
             tuple(dict.fromkeys(operator.unit for operator in operators)),
             all(node.sort == "parameter" for node in nodes),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class PinContext:
+    """One pin's surroundings. `targets` None: the model has errors, so only what does not depend on
+    it is checked. `stages` is the largest number of stages, None when open."""
+
+    targets: Targets | None
+    selector: syntax.Selector
+    mesh: spec.Mesh
+    stages: int | None
+    is_forbid: bool
+    names: Names
+    report: Reporter
+
+    def known_targets(self) -> Targets:
+        """What was hit; rejected silently when the model has errors."""
+        if self.targets is None:
+            raise RejectedError("model")
+        return self.targets
+
+    def operators(self, span: Span) -> Targets:
+        """What was hit, for a part about operators. Error MMP418 when that is only parameters."""
+        targets = self.known_targets()
+        if targets.only_parameters:
+            message = "only `stored over` applies to a parameter"
+            label = Label(self.selector.span, "this selects parameters")
+            raise self.report.error("MMP418", message, span, label)
+        return targets
+
+    def parts(self, axes: Sequence[syntax.AxisName]) -> tuple[str, ...]:
+        """The prime sub-axes that the axes (or an axes parameter) stand for."""
+        return sub_axes(expand_axes(axes, self.names), self.mesh, self.report)

@@ -13,10 +13,10 @@ from dsl.resolve.arguments import bind_arguments, substitute
 from dsl.resolve.expressions import evaluate
 from dsl.resolve.fields import measure
 from dsl.resolve.modules import Module
+from dsl.resolve.pins.requirements import requirements
+from dsl.resolve.pins.selectors import select
+from dsl.resolve.pins.targets import Model, PinContext
 from dsl.resolve.report import POISONED, Reporter, attempt
-from dsl.resolve.requirements import PartResolver
-from dsl.resolve.selectors import select
-from dsl.resolve.targets import Model
 from dsl.resolve.units import Dimension
 from dsl.resolve.values import Environment, Names
 from dsl.span import Span
@@ -102,7 +102,7 @@ class Wishes:
         if self.model is not None:
             selector = substitute(item.selector, place.names, self.report)
             nodes = select(selector, self.model.roots, place.names, self.report)
-        resolver = PartResolver(
+        context = PinContext(
             targets=self.model.targets(nodes) if self.model and nodes else None,
             selector=item.selector,
             mesh=self.mesh,
@@ -111,13 +111,12 @@ class Wishes:
             names=place.names,
             report=self.report,
         )
-        requirements = resolver.resolve(item.parts)
         soft: Literal["hard", "soft"] = "hard" if weight is None else "soft"
         self.pins.append(
             spec.Pin(
                 text=source_text(place.module.file.source, item.span),
                 kind="forbid" if item.is_forbid else soft,
-                requirements=requirements,
+                requirements=requirements(item.parts, context),
                 weight=weight,
                 span=item.span,
                 via=place.via,
