@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from solver.schedule.memory import in_flight_limits, precedences_suffice
@@ -56,7 +56,6 @@ class Answer:
 def solve_order(
     around: Neighbourhood,
     effort: Effort,
-    spread: bool,
     on_order: Callable[[Order], None],
 ) -> Answer:
     """Search the orders of `around`; `on_order` gets each improving order, of all operators.
@@ -64,15 +63,15 @@ def solve_order(
     `spread`: with the second objective of windows (`bound` is then only the frame's).
     "infeasible" is answered only when a second configuration agrees.
     """
-    model, starts = _build(around, spread)
+    model, starts = _build(around)
     answer = _run(model, starts, around, effort, _parameters(effort), on_order)
     if answer.status == "infeasible":
         second = _parameters(effort) | {"num_workers": 1, "cp_model_presolve": False}
         answer = _run(model, starts, around, effort, second, on_order)
-    return replace(answer, bound=around.lower) if spread else answer
+    return answer
 
 
-def _build(around: Neighbourhood, spread: bool) -> tuple[Any, dict[int, Any]]:
+def _build(around: Neighbourhood) -> tuple[Any, dict[int, Any]]:
     from ortools.sat.python import cp_model
 
     model = cp_model.CpModel()
@@ -86,7 +85,7 @@ def _build(around: Neighbourhood, spread: bool) -> tuple[Any, dict[int, Any]]:
     for device in range(len(around.before)):
         if not precedences_suffice(around.operators, device):
             _memory(model, starts, around, device)
-    _objective(model, starts, around, spread)
+    _objective(model, starts, around)
     return model, starts
 
 
@@ -168,23 +167,12 @@ def _memory(model: Any, starts: Mapping[int, Any], around: Neighbourhood, device
         model.add_cumulative(intervals, [size for _, _, size in held], capacity)
 
 
-def _objective(model: Any, starts: Mapping[int, Any], around: Neighbourhood, spread: bool) -> None:
+def _objective(model: Any, starts: Mapping[int, Any], around: Neighbourhood) -> None:
     """The makespan, at most the current one."""
     makespan = model.new_int_var(around.lower, around.upper, "makespan")
-    count = around.operators.microbatches
-    latest: dict[int, Any] = {}
     for op in around.free:
-        end = _duration(around, op) + around.tails[op]
-        model.add(makespan >= starts[op] + end)
-        device = around.operators.kinds[op // count].device
-        if spread:
-            if device not in latest:
-                latest[device] = model.new_int_var(0, around.upper, f"l{device}")
-            model.add(latest[device] >= starts[op] + end)
-    if spread:
-        model.minimize(makespan * (len(latest) + 1) + sum(latest.values()))
-    else:
-        model.minimize(makespan)
+        model.add(makespan >= starts[op] + _duration(around, op) + around.tails[op])
+    model.minimize(makespan)
 
 
 def _parameters(effort: Effort) -> dict[str, Any]:

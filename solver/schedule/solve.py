@@ -145,9 +145,7 @@ def _search(best: _Incumbent, ticks: Ticks, floor: int, effort: Effort) -> None:
         raise RuntimeError("the best order deadlocks")
     upper = int(makespan(ticks.operators, best.best.order, starts))
     around = whole(ticks.operators, margins(ticks.operators), starts, min(floor, upper), upper)
-    answer = solve_order(
-        around, replace(effort, seconds=budget.left()), spread=False, on_order=best.offer
-    )
+    answer = solve_order(around, replace(effort, seconds=budget.left()), on_order=best.offer)
     if answer.status == "infeasible":
         raise RuntimeError("the schedule model contradicts a checked schedule")
     best.bound = max(best.bound, answer.bound * ticks.seconds)

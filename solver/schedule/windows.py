@@ -1,14 +1,14 @@
-"""Window search: CP-SAT re-orders a few hundred consecutive operators at a time.
+"""Window search: CP-SAT re-orders consecutive operators, about a hundred at a time, then more.
 
-Windows sweep over the schedule with half overlap, and again with other boundaries, as long as
-there is time. A window is larger than the ramp of the pipeline (several micro-batches of every
-kind), otherwise it cannot trade the order of a device against that of its neighbours.
+Windows sweep over the schedule with half overlap. A sweep that brings nothing is followed by one
+with larger windows: small ones are proved in a fraction of a second each, larger ones (several
+micro-batches of every kind) can trade the order of a device against that of its neighbours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 
 from solver.schedule.budget import Budget
 from solver.schedule.cpsat import Effort, solve_order
@@ -17,29 +17,10 @@ from solver.schedule.neighbourhood import window
 from solver.schedule.operators import Operators, Order
 from solver.schedule.retime import by_start, makespan, retime
 
-MICROBATCHES = 8
-"""Operators of a window: this many micro-batches of every kind, within the limits below."""
-SMALLEST, LARGEST = 150, 600
+SMALLEST, LARGEST, GROWTH = 100, 800, 1.6
+"""Operators of the first and the largest windows, and the factor after a sweep in vain."""
 SECONDS = 2.0
-"""The effort of one window."""
-
-
-@dataclass(slots=True)
-class _Sweep:
-    """The best order in ticks so far."""
-
-    operators: Operators
-    order: Order
-    makespan: int
-
-    def offer(self, order: Order) -> None:
-        """Keep `order` unless it is worse; equal ones are kept, to leave plateaus."""
-        starts = retime(self.operators, order)
-        if starts is None:
-            return
-        found = int(makespan(self.operators, order, starts))
-        if found <= self.makespan:
-            self.order, self.makespan = order, found
+"""The effort of a window of the smallest size; larger ones get proportionally more."""
 
 
 def improve(
@@ -50,43 +31,68 @@ def improve(
     budget: Budget,
     on_order: Callable[[Order], None],
 ) -> None:
-    """Sweep windows over `order` (`operators` in ticks) until the makespan is `lower`, the time
-    is over or three sweeps in a row brought nothing. `on_order` gets every order found."""
-    starts = retime(operators, order)
-    if starts is None:
-        raise ValueError("window search needs a sound order to start from")
-    around = margins(operators)
-    sweep = _Sweep(operators, order, int(makespan(operators, order, starts)))
-    size = max(SMALLEST, min(LARGEST, MICROBATCHES * len(operators.kinds)))
-    idle = 0
-    for turn, positions in enumerate(_sweeps(operators.count, size)):
+    """Sweep windows over `order` (`operators` in ticks) until the makespan is `lower`, the time is
+    over or the largest windows bring nothing. `on_order` gets every order found.
+
+    Raises RuntimeError when CP-SAT finds no order where one is known (a bug of the model).
+    """
+    sweep = _Sweep(operators, order, lower)
+    size = SMALLEST
+    turn = 0
+    while not sweep.closed:
         before = sweep.makespan
-        for first in positions:
-            seconds = min(SECONDS, budget.left())
-            if seconds <= 0.0 or sweep.makespan <= lower or effort.stop.is_set():
+        step = size // 2
+        for first in range(step // 2 * (turn % 2), max(1, operators.count - step), step):
+            seconds = min(SECONDS * size / SMALLEST, budget.left())
+            if seconds <= 0.0 or sweep.closed or effort.stop.is_set():
                 return
-
-            def keep(found: Order) -> None:
-                sweep.offer(found)
-                on_order(found)
-
-            sequence = by_start(operators, sweep.order)
-            now = retime(operators, sweep.order)
-            assert now is not None  # `offer` keeps sound orders only
-            frame = window(operators, around, sequence, now, first, size, sweep.makespan)
             part = replace(effort, seconds=seconds, seed=effort.seed + turn)
-            answer = solve_order(frame, part, spread=True, on_order=keep)
-            budget.charge(answer.deterministic_seconds)
-            if answer.status == "infeasible":
-                raise RuntimeError("a window model contradicts the schedule it was made from")
-        idle = idle + 1 if sweep.makespan == before else 0
-        if idle == 3 or size >= operators.count:
-            return
+            budget.charge(sweep.search(first, size, part, on_order))
+        turn += 1
+        if sweep.makespan == before:
+            if size >= min(LARGEST, operators.count):
+                return
+            size = int(size * GROWTH)
 
 
-def _sweeps(count: int, size: int) -> Iterator[range]:
-    """First operators of the windows of each sweep, forwards; every other sweep is shifted."""
-    step = max(1, size // 2)
-    while True:
-        yield range(0, max(1, count - step), step)
-        yield range(step // 2, max(step // 2 + 1, count - step), step)
+class _Sweep:
+    """The best order, in ticks, and the search of one window of it."""
+
+    def __init__(self, operators: Operators, order: Order, lower: int) -> None:
+        self._operators = operators
+        self._around = margins(operators)
+        self._lower = lower
+        self._take(order)
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing better can exist."""
+        return self.makespan <= self._lower
+
+    def search(
+        self, first: int, size: int, effort: Effort, on_order: Callable[[Order], None]
+    ) -> float:
+        """Improve the window from operator `first` on; the deterministic time it took."""
+        frame = window(
+            self._operators, self._around, self._sequence, self._starts, first, size, self.makespan
+        )
+        found: list[Order] = []
+
+        def keep(order: Order) -> None:
+            found.append(order)
+            on_order(order)
+
+        answer = solve_order(frame, effort, keep)
+        if answer.status == "infeasible":
+            raise RuntimeError("a window model contradicts the schedule it was made from")
+        if found:
+            self._take(found[-1])
+        return answer.deterministic_seconds
+
+    def _take(self, order: Order) -> None:
+        starts = retime(self._operators, order)
+        if starts is None:
+            raise RuntimeError("window search was given an order that deadlocks")
+        self._starts = starts
+        self._sequence = by_start(self._operators, order)
+        self.makespan = int(makespan(self._operators, order, starts))
