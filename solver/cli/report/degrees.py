@@ -32,9 +32,12 @@ class Degrees:
     expert: int
     repeated: int
     sequence: bool
+    is_known: bool  # False: no operator tells, all are measured
 
     def text(self) -> str:
         """`DP 4 x TP 8 x PP 2`, with CP, EP and repetition where there is any."""
+        if not self.is_known:
+            return f"PP {self.pipeline}"
         words = [f"DP {self.data}", f"TP {self.tensor}{'+SP' if self.sequence else ''}"]
         if self.context > 1:
             words.append(f"CP {self.context}")
@@ -61,6 +64,7 @@ def degrees(view: View) -> Degrees:
         _degree(view, inside, "expert"),
         _degree(view, outside, "repeated"),
         _is_sequence_parallel(view, roles_of, outside),
+        bool(roles_of),
     )
 
 

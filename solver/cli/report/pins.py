@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from rich.console import RenderableType
+from rich.text import Text
 
+from dsl.span import Span
 from solver.cli.report.table import heading, table
 from solver.cli.report.view import View
-from solver.cli.report.words import amount, count
+from solver.cli.report.words import amount
+
+_STATES = {True: ("holds", ""), False: ("BROKEN", "red")}
 
 
 def pins(view: View) -> Iterator[RenderableType]:
@@ -19,25 +23,23 @@ def pins(view: View) -> Iterator[RenderableType]:
         return
     name = view.objective["name"]
     broken = sum(not entry["satisfied"] for entry in entries)
-    paid = view.objective["penalty"]
-    bill = f"{count(broken, 'pin')} broken, {amount(name, paid)} paid" if broken else "all hold"
-    yield heading("Pins and limits", bill)
-    yield table(("", "text", "where", "worth", "paid"), _rows(entries, name), left=3)
+    paid = amount(name, view.objective["penalty"])
+    yield heading("Pins and limits", f"{broken} broken, {paid} paid" if broken else "all hold")
+    # The document lists the pins of the spec in order, then its limits.
+    via = [pin.via for pin in view.spec.pins] + [() for _ in view.spec.limits]
+    rows = [_row(entry, at, name) for entry, at in zip(entries, via, strict=True)]
+    yield table(("", "text", "where", "worth", "paid"), rows, left=3)
 
 
-def _rows(entries: list[dict[str, Any]], objective: str) -> list[tuple[str, ...]]:
-    """Rows; what a library repeats with one text from one line is one row with a count."""
-    rows: dict[tuple[str, ...], int] = {}
-    for entry in entries:
-        row = (
-            "holds" if entry["satisfied"] else "BROKEN",
-            entry["text"],
-            f"{entry['file']}:{entry['line']}",
-            amount(objective, entry["weight_s"]) if entry["weight_s"] is not None else "",
-            amount(objective, entry["paid_s"]) if entry["paid_s"] else "",
-        )
-        rows[row] = rows.get(row, 0) + 1
-    return [
-        (state, text if times == 1 else f"{times} x {text}", *rest)
-        for (state, text, *rest), times in rows.items()
-    ]
+def _row(entry: dict[str, Any], via: tuple[Span, ...], objective: str) -> tuple[str | Text, ...]:
+    where = f"{entry['file']}:{entry['line']}"
+    if via:  # the outermost `apply` is the one in the user's file
+        where += f", applied at {via[-1].file}:{via[-1].line}"
+    weight, paid = entry["weight_s"], entry["paid_s"]
+    return (
+        Text(*_STATES[entry["satisfied"]]),
+        entry["text"],
+        where,
+        "must" if weight is None else amount(objective, weight),
+        amount(objective, paid) if paid else "",
+    )

@@ -56,11 +56,10 @@ def breakdown(view: View) -> list[tuple[str, float]]:
 
 def _communication(view: View) -> tuple[dict[str, float], dict[str, float]]:
     """Exposed seconds of every collective summed over stages: during micro-batches, and after."""
-    tensors = view.spec.graph.tensors
     during: dict[str, float] = {}
     after: dict[str, float] = {}
     for call in view.document["communication"]:
-        is_parameter = call["operator"] in tensors
+        is_parameter = _is_of_parameter(view, call)
         spent = call["seconds"] * call["count"]
         if is_parameter and not _is_tied_sum(view, call):
             spent *= 1.0 - view.spec.train.overlap
@@ -68,6 +67,12 @@ def _communication(view: View) -> tuple[dict[str, float], dict[str, float]]:
         name = call["collective"] + (" of parameters" if is_parameter else "")
         into[name] = into.get(name, 0.0) + spent * _stages_charged(view, call)
     return during, after
+
+
+def _is_of_parameter(view: View, call: dict[str, Any]) -> bool:
+    """Section 6 of the cost model; operators and the tensors they make share their names."""
+    tensor = view.spec.graph.tensors.get(call["operator"])
+    return tensor is not None and tensor.role == "parameter"
 
 
 def _is_tied_sum(view: View, call: dict[str, Any]) -> bool:

@@ -11,7 +11,7 @@ from rich.text import Text
 INDENT = 2
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> Padding:
+def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], left: int = 1) -> Padding:
     """A table; the first `left` columns are text, the others are numbers, set to the right.
 
     Cells are taken as they are, never as markup; long ones go on in the next line.
@@ -20,7 +20,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) 
     for place, column in enumerate(columns):
         grid.add_column(Text(column), justify="left" if place < left else "right", overflow="fold")
     for row in rows:
-        grid.add_row(*(Text(cell) for cell in row))
+        grid.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
     return Padding(grid, (0, 0, 0, INDENT))
 
 
