@@ -9,11 +9,9 @@ from importlib.resources import files
 from typing import Any
 
 from lark import Lark
-from lark.exceptions import UnexpectedToken
 from lark.lexer import Lexer as LarkLexer
 from lark.parsers.lalr_analysis import Shift
 
-from dsl.span import Span
 from dsl.text.build.builder import Builder
 from dsl.text.lexer import Token
 
@@ -103,22 +101,29 @@ class Statement:
         The tables are LALR: a token that no rule can use here may still make rules reduce first,
         and those reductions must not be left behind. DiagnosticError from the builder.
         """
-        action, _ = self.choices.get(token.type, (None, None))
-        if action is None or (action is not Shift and not self.rehearsal()._try(token)):
+        if not self._can_take(token.type):
             return False
         self._parser.feed_token(token)
         return True
 
-    def _try(self, token: Token) -> bool:
-        try:
-            self._parser.feed_token(token)
-        except UnexpectedToken:
-            return False
-        return True
-
     def can_finish(self) -> bool:
         """Whether the statement may end here."""
-        return self.rehearsal()._try(Token("END", "", Span("", 0, 0, 0, 0), type=END))
+        return self._can_take(END)
+
+    def _can_take(self, terminal: str) -> bool:
+        """Follow the table through the reductions that this terminal brings about."""
+        states = self._parser.parser_state.parse_conf.states
+        action, rule = states[self._parser.parser_state.position].get(terminal, (None, None))
+        stack: list[Any] = []
+        while action is not None and action is not Shift:
+            stack = stack or list(self._parser.parser_state.state_stack)
+            if size := len(rule.expansion):
+                del stack[-size:]
+            stack.append(states[stack[-1]][rule.origin.name][1])
+            if terminal == END and stack[-1] == self._parser.parser_state.parse_conf.end_state:
+                return True
+            action, rule = states[stack[-1]].get(terminal, (None, None))
+        return action is Shift
 
     def finish(self) -> Any:
         """The finished statement, after `can_finish`; DiagnosticError from the builder."""

@@ -75,14 +75,14 @@ def test_truncated(path: Path) -> None:
 
 
 NOISE = {
-    "words": "a " * 1_900_000,
-    "keywords": "let " * 950_000,
-    "braces": "{ " * 1_900_000,
-    "closing": "}" * 3_800_000,
-    "strings": '"' * 3_800_000,
-    "one word": "a" * 3_800_000,
-    "lines": "let a\n" * 600_000,
-    "random": "".join(random.Random(0).choices("ab{}()[]=:,.\"'/*\n 01%é\0", k=3_000_000)),
+    "words": "a " * 500_000,
+    "keywords": "let " * 250_000,
+    "braces": "{ " * 500_000,
+    "closing": "}" * 1_000_000,
+    "strings": '"' * 1_000_000,
+    "one word": "a" * 1_000_000,
+    "lines": "let a\n" * 170_000,
+    "random": "".join(random.Random(0).choices("ab{}()[]=:,.\"'/*\n 01%é\0", k=1_000_000)),
 }
 
 
@@ -90,7 +90,7 @@ NOISE = {
 def test_noise(kind: str) -> None:
     began = time.process_time()
     _, diagnostics = parse(NOISE[kind], "a.mmp")
-    assert time.process_time() - began < 20
+    assert time.process_time() - began < 10
     assert 1 <= len(diagnostics) <= MAX_DIAGNOSTICS + 1
 
 
