@@ -66,7 +66,7 @@ def _flat(item: Item) -> tuple[str, Lexeme] | None:
     for number, part in enumerate(item.parts):
         is_last = number == len(item.parts) - 1
         if isinstance(part, Lexeme):
-            if has_comments([part]) and number:
+            if (part.leading and number) or (part.trailing and not is_last):
                 return None
             words.append(part)
             continue

@@ -65,7 +65,7 @@ def test_library(path: Path) -> None:
     _check(path.read_text(encoding="utf-8"))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.sampled_from(CASES), st.lists(st.sampled_from(GAPS), min_size=1, max_size=40))
 def test_any_layout(path: Path, gaps: list[str]) -> None:
     _check(_relaid(read_text(path), gaps))
@@ -107,6 +107,9 @@ def test_width() -> None:
         ("let a = x.0 .5", "let a = x.0 .5\n"),
         ("train { pipeline 4\ns }", "train {\n  pipeline 4\n      s\n}\n"),
         ("train { pipeline 4\nVee }", "train {\n  pipeline 4\n      Vee\n}\n"),
+        ("train // c\n{ overlap 0 }", "train  // c\n    {\n  overlap 0\n}\n"),
+        ("train /* c */ { overlap 0 }", "train /* c */ {\n  overlap 0\n}\n"),
+        ("train { overlap 0 } // c", "train { overlap 0 }  // c\n"),
         ("train {}", "train {}\n"),
         ("train {\n\n}", "train {}\n"),
         ("", ""),
