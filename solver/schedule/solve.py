@@ -38,7 +38,7 @@ from solver.schedule.windows import improve
 
 WHOLE = 4000
 """Most operators that CP-SAT gets in one model."""
-WINDOWS_FIRST = 300
+WINDOWS_FIRST = 150
 """From this many operators on, windows improve the start before the whole model is tried."""
 WINDOW_SHARE = 0.4
 """Share of the time for them."""
