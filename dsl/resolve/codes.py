@@ -30,8 +30,8 @@ CODES: tuple[Code, ...] = (
     Code(
         "MMP108",
         "plan statement in an imported file",
-        "`mesh`, `model x = ...`, `train`, `limit`, `pin`, `forbid`, `apply` and `minimize` stand in "
-        "the spec that is planned; an imported file declares models, kinds, devices, strategies.",
+        "`mesh`, `model x = ...`, `train`, `limit`, `pin`, `forbid`, `apply` and `minimize` stand "
+        "in the spec that is planned; an imported file declares models, kinds, devices, strategies.",
     ),
     Code("MMP109", "another language version", "The file asks for a version not known here."),
     Code("MMP110", "name of another sort", "A model stands where a kind is needed, or the like."),
@@ -43,7 +43,7 @@ CODES: tuple[Code, ...] = (
     Code(
         "MMP201",
         "unknown unit",
-        "Sizes are B, KB .. EB (powers of 1000) or KiB .. PiB (powers of 1024); rates add `/s`; bits "
+        "Sizes are B, KB .. EB (powers of 1000) or KiB .. PiB (of 1024); rates add `/s`; bits "
         "exist only as rates (`Gbit/s`); times are ns, us, ms, s, min, h; work is FLOP.",
     ),
     Code("MMP202", "wrong dimension", "A time cannot be added to, or stand for, bytes."),

@@ -32,7 +32,7 @@ def resolve_device(statement: syntax.Device, module: Module, report: Reporter) -
             match item:
                 case syntax.Compute():
                     rate = measure(
-                        item.rate, units.RATE, module, report, "a compute rate", positive=True
+                        item.rate, units.RATE, module, report, "`compute`", positive=True
                     )
                     flops[item.precision.text] = rate * efficiency(item.efficiency, module, report)
                 case syntax.DeviceMemory():

@@ -15,10 +15,11 @@ from dsl.resolve.modules import (
     Imported,
     Module,
     Whole,
+    name_of,
 )
 from dsl.resolve.report import RejectedError, Reporter
 from dsl.span import Span
-from dsl.suggest import did_you_mean
+from dsl.suggest import did_you_mean, nearest
 from dsl.syntax import (
     Apply,
     Import,
@@ -28,7 +29,6 @@ from dsl.syntax import (
     Mesh,
     Minimize,
     Name,
-    ParamStmt,
     Pin,
     Statement,
     Train,
@@ -90,16 +90,14 @@ class Loader:
                 self._check_language(statement)
             case Import():
                 self._import(module, statement)
-            case ParamStmt():
-                name = statement.parameter.name
-                self._bind(module, name, Declared(statement, name.span))
             case Mesh() | Instance() | Train() | Limit() | Pin() | Apply() | Minimize():
                 if not is_root:
                     message = "an imported file cannot hold statements of a plan"
                     hint = "keep `mesh`, `train`, `pin` and the like in the spec that is planned"
                     self.report.error("MMP108", message, statement.span, hint=hint)
             case _:
-                self._bind(module, statement.name, Declared(statement, statement.name.span))
+                name = name_of(statement)
+                self._bind(module, name, Declared(statement, name.span))
 
     def _check_language(self, statement: Language) -> None:
         if statement.version != LANGUAGE_VERSION:
@@ -149,6 +147,8 @@ class Loader:
             message = f"module `{shown}` has no `{original.text}`"
             self.report.error("MMP104", message, original.span, hint=hint)
             bound = Broken(local.span)
+            # Elsewhere the name is spelt right, as a rule; that is no second mistake.
+            module.names.setdefault(nearest(original.text, source.declared()), bound)
         self._bind(module, local, bound)
 
     def _locate(self, module: Module, statement: Import) -> Place:

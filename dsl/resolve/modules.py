@@ -20,6 +20,7 @@ from dsl.syntax import (
     Kind,
     Let,
     Model,
+    Name,
     Optimizer,
     ParamStmt,
     Precision,
@@ -39,6 +40,12 @@ WORDS: dict[type, str] = {
     Model: "a model",
     Strategy: "a strategy",
 }
+
+
+def name_of(statement: Declaration) -> Name:
+    """The name that a declaration gives."""
+    return statement.parameter.name if isinstance(statement, ParamStmt) else statement.name
+
 
 Wanted = TypeVar("Wanted", Device, Optimizer, Precision, Kind, Model, Strategy)
 
@@ -182,7 +189,7 @@ class Module:
             message = f"unknown {word.split(' ', 1)[1]} `{head}`"
             raise self.report.error("MMP101", message, path.span, hint=hint)
         message = f"`{head}` is {WORDS[type(other[1])]}, not {word}"
-        label = Label(other[1].span, "declared here")
+        label = Label(name_of(other[1]).span, "declared here")
         raise self.report.error("MMP110", message, path.span, label)
 
     def _qualified(

@@ -41,7 +41,7 @@ class Reporter:
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, Span], Diagnostic] = {}
-        self._context: list[Label] = []
+        self._context: list[tuple[Label, bool]] = []
         self._errors = 0
 
     @property
@@ -74,14 +74,18 @@ class Reporter:
         self.add(Diagnostic(code, "warning", message, span, self._all((), span), hint))
 
     @contextmanager
-    def within(self, span: Span, text: str) -> Iterator[None]:
-        """Label what is found in other files meanwhile with the place that led there."""
-        self._context.append(Label(span, text))
+    def within(self, span: Span, text: str, *, everywhere: bool = False) -> Iterator[None]:
+        """Label what is found in other files (or everywhere) meanwhile with what led there."""
+        self._context.append((Label(span, text), everywhere))
         try:
             yield
         finally:
             self._context.pop()
 
     def _all(self, labels: tuple[Label, ...], span: Span) -> tuple[Label, ...]:
-        outer = tuple(x for x in reversed(self._context) if x.span.file != span.file)
-        return labels + outer
+        outer = [
+            label
+            for label, everywhere in reversed(self._context)
+            if everywhere or label.span.file != span.file
+        ]
+        return (*labels, *dict.fromkeys(outer))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from dsl import spec, syntax
 from dsl.diagnostic import Label
@@ -22,6 +23,8 @@ from dsl.resolve.values import Environment, Names
 from dsl.span import Span
 from dsl.suggest import did_you_mean
 
+Item = TypeVar("Item")
+
 
 def add_instance(statement: syntax.Instance, module: Module, graph: GraphBuilder) -> Node:
     """Unroll a model instance into the graph; its root in the tree of names.
@@ -31,10 +34,10 @@ def add_instance(statement: syntax.Instance, module: Module, graph: GraphBuilder
     name = statement.name
     node = Node("model", name.text, name.text, name.span)
     graph.roots.append(node)
-    operators, failures = len(graph.operators), graph.report.errors
+    operators = len(graph.operators)
     call = (statement.model, statement.arguments, statement.span)
     scope = enter_model(call, module, module, node, {}, graph)
-    if graph.report.errors > failures:
+    if graph.failed:
         raise RejectedError(name.text)
     if len(graph.operators) == operators:
         message = f"model `{name.text}` has no operators"
@@ -98,7 +101,19 @@ def walk(items: Sequence[syntax.ModelItem], scope: Scope, span: Span, graph: Gra
         for item in items:
             if graph.is_full:
                 return
-            attempt(_take, item, scope, graph)
+            _attempt_item(_take, item, scope, graph)
+
+
+def _attempt_item(
+    take: Callable[[Item, Scope, GraphBuilder], None],
+    item: Item,
+    scope: Scope,
+    graph: GraphBuilder,
+) -> None:
+    try:
+        take(item, scope, graph)
+    except RejectedError:
+        graph.failed = True
 
 
 def _take(item: syntax.ModelItem, scope: Scope, graph: GraphBuilder) -> None:
@@ -115,7 +130,7 @@ def _take(item: syntax.ModelItem, scope: Scope, graph: GraphBuilder) -> None:
             _repeat(item, scope, graph)
         case syntax.IndexStmt():
             for definition in item.definitions:
-                attempt(_index, definition, scope, graph)
+                _attempt_item(_index, definition, scope, graph)
         case syntax.TensorDecl():
             _tensor(item, scope, graph)
         case syntax.Let():
@@ -129,13 +144,20 @@ def _take(item: syntax.ModelItem, scope: Scope, graph: GraphBuilder) -> None:
 
 
 def _let(item: syntax.Let, scope: Scope, graph: GraphBuilder) -> None:
-    value = attempt(evaluate, item.value, scope.values, graph.report)
-    scope.values.define(item.name, POISONED if value is None else value, graph.report)
+    try:
+        value = evaluate(item.value, scope.values, graph.report)
+    except RejectedError:
+        scope.values.define(item.name, POISONED, graph.report)
+        raise
+    scope.values.define(item.name, value, graph.report)
 
 
 def _alias(item: syntax.Alias, scope: Scope, graph: GraphBuilder) -> None:
-    view = attempt(scope.tensor, item.path, graph.report)
-    scope.bind(item.name.text, view or POISONED)
+    try:
+        scope.bind(item.name.text, scope.tensor(item.path, graph.report))
+    except RejectedError:
+        scope.bind(item.name.text, POISONED)
+        raise
 
 
 def _conditional(item: syntax.Conditional, scope: Scope, graph: GraphBuilder) -> None:

@@ -26,7 +26,7 @@ class GraphBuilder:
     """Collects the graph of all model instances. Units are filled in at the end.
 
     `kinds` and `bound` keep what was worked out once: kinds by declaration, bindings by kind and
-    indices, which all layers share.
+    indices, which all layers share. `failed`: some item was rejected.
     """
 
     report: Reporter
@@ -39,6 +39,7 @@ class GraphBuilder:
     kinds: dict[Span, KindDef] = field(default_factory=dict)
     bound: dict[object, BoundKind] = field(default_factory=dict)
     unrolled: int = 0
+    failed: bool = False
     _depth: int = 0
 
     def add_tensor(self, tensor: spec.Tensor) -> spec.Tensor:

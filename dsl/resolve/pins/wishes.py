@@ -153,7 +153,7 @@ class Wishes:
             raise self.report.error("MMP113", message, item.strategy.span)
         weight = place.weight if item.weight is None else self._weight(item.weight, place)
         names = Environment(home)
-        with self.report.within(item.span, "applied here"):
+        with self.report.within(item.span, "applied here", everywhere=True):
             bind_arguments(
                 strategy.parameters, item.arguments, place.names, names, item.span, self.report
             )
