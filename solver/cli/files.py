@@ -23,6 +23,10 @@ def check_writable(path: Path) -> None:
     """Raise CommandError now when `write_whole` would later fail for the reasons known now."""
     if path.is_dir():
         raise CommandError(f"cannot write {path}: it is a folder")
+    if _is_special(path):
+        if not os.access(path, os.W_OK):
+            raise CommandError(f"cannot write {path}: no permission")
+        return
     folder = path.parent
     if not folder.is_dir():
         raise CommandError(f"cannot write {path}: there is no folder {folder}")
@@ -33,8 +37,12 @@ def check_writable(path: Path) -> None:
 def write_whole(path: Path, text: str) -> None:
     """Replace a file's content at once: readers see the old text or the new one, never a part.
 
-    A symbolic link stays one, and the mode of an existing file is kept. Raises CommandError.
+    A symbolic link stays one, and the mode of an existing file is kept. A device or a pipe
+    (`/dev/stdout`) is written to, never replaced. Raises CommandError.
     """
+    if _is_special(path):
+        _write_through(path, text)
+        return
     target = path.resolve()
     temporary = ""
     try:
@@ -62,6 +70,18 @@ def save_aside(text: str, suffix: str) -> str:
     ) as stream:
         stream.write(text)
         return stream.name
+
+
+def _is_special(path: Path) -> bool:
+    return path.exists() and not path.is_file()
+
+
+def _write_through(path: Path, text: str) -> None:
+    try:
+        with path.open("w", encoding="utf-8", newline="") as stream:
+            stream.write(text)
+    except OSError as error:
+        raise CommandError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _mode(target: Path) -> int:

@@ -48,21 +48,15 @@ def settle(result: Result, spec: Spec, options: Options, check: Verify = verify)
     if _claims_none(result):
         notes.append("the search ended without a plan after finding one; using that")
         stopped = "failed" if stopped == "proved" else stopped
-    for position, candidate in enumerate(candidates):
-        is_last = position == 0
-        # What a rejected plan's search claims to have proven is not to be believed either.
-        document = stamp(
-            candidate,
-            spec,
-            options,
-            result.wall_s,
-            stopped if is_last else "failed",
-            candidate.get("outcome", {}).get("plan", "feasible") if is_last else "feasible",
-        )
+    for candidate in candidates:
+        # Only the word of a search that ended by itself is good for "optimal".
+        plan = candidate.get("outcome", {}).get("plan") if stopped == "proved" else "feasible"
+        document = stamp(candidate, spec, options, result.wall_s, stopped, plan or "feasible")
         report = check(document, spec)
         if report.ok:
             return Settled(document, tuple(notes), _code(document))
         notes.extend(_rejection_notes(report))
+        stopped = "failed"
     notes.append("no plan passed verification, so none is printed; this is a bug of mmp")
     return Settled(None, tuple(notes), ExitCode.INTERNAL)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from dsl.spec import Spec
 from solver.events import Document, Emit, Incumbent, Options, Progress
+from solver.search.solve import solve
 
 
 def _plan(value: float) -> Document:
@@ -112,3 +113,59 @@ def leaves_a_grandchild(
     emit(Incumbent(_plan(1.0)))
     time.sleep(60)
     raise AssertionError("should have been killed")
+
+
+def _solved(spec: Spec, options: Options, stop: threading.Event) -> Document:
+    """A real plan by the real search."""
+    return solve(spec, options, lambda event: None, stop)
+
+
+def _lie(document: Document) -> Document:
+    """A plan that promises half of the time."""
+    return {**document, "step_time_s": document["step_time_s"] / 2}
+
+
+def plans_and_crashes(spec: Spec, options: Options, emit: Emit, stop: threading.Event) -> Document:
+    emit(Incumbent(_solved(spec, options, stop)))
+    os._exit(9)
+
+
+def plans_and_lies(spec: Spec, options: Options, emit: Emit, stop: threading.Event) -> Document:
+    document = _solved(spec, options, stop)
+    emit(Incumbent(document))
+    return _lie(document)
+
+
+def lies(spec: Spec, options: Options, emit: Emit, stop: threading.Event) -> Document:
+    return _lie(_solved(spec, options, stop))
+
+
+def plans_and_waits(spec: Spec, options: Options, emit: Emit, stop: threading.Event) -> Document:
+    """Leaves a file beside the spec when it waits for the stop."""
+    document = _solved(spec, options, stop)
+    emit(Incumbent(document))
+    Path(f"{spec.path}.waits").touch()
+    assert stop.wait(60)
+    return document
+
+
+def waits(spec: Spec, options: Options, emit: Emit, stop: threading.Event) -> Document:
+    Path(f"{spec.path}.waits").touch()
+    assert stop.wait(60)
+    return {"format": "mmp-plan/1", "outcome": {"stopped": "limit", "plan": "none"}}
+
+
+def finds_nothing(spec: Spec, options: Options, emit: Emit, stop: threading.Event) -> Document:
+    return {"format": "mmp-plan/1", "outcome": {"stopped": "limit", "plan": "none"}}
+
+
+def blames(spec: Spec, options: Options, emit: Emit, stop: threading.Event) -> Document:
+    """Says that the first pin and the first limit of the spec cannot hold together."""
+    guilty = [spec.pins[0], spec.limits[0]]
+    named = [{"text": g.text, "file": g.span.file, "line": g.span.line} for g in guilty]
+    return {
+        "format": "mmp-plan/1",
+        "outcome": {"stopped": "proved", "plan": "none"},
+        "conflict": named,
+        "relaxations": [{**named[0], "change": "drop the pin"}],
+    }

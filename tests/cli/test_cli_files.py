@@ -49,6 +49,19 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
     assert target.read_text(encoding="utf-8") == "old"
 
 
+def test_a_pipe_is_written_to_and_stays_one(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        check_writable(pipe)
+        write_whole(pipe, "through")
+        assert os.read(reader, 100) == b"through"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+
+
 def test_what_can_be_known_before_is_said_before(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="it is a folder"):
         check_writable(tmp_path)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from dsl.spec import Spec
     from solver.events import Document
 
+_SHOWN = 20  # violations that are listed
+
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command."""
@@ -49,10 +51,11 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         streams.write_data(f"{arguments.plan}: verified against {path}\n")
         return ExitCode.DONE
     count = len(report.violations)
-    streams.write_data(
-        f"{arguments.plan}: rejected, {count} violation{'s' if count > 1 else ''}\n"
-        + "".join(f"  {v.code} {v.where}: {v.message}\n" for v in report.violations)
-    )
+    lines = [f"{arguments.plan}: rejected, {count} violation{'s' if count > 1 else ''}"]
+    lines += [f"  {v.code} {v.where}: {v.message}" for v in report.violations[:_SHOWN]]
+    if count > _SHOWN:
+        lines.append(f"  and {count - _SHOWN} more")
+    streams.write_data("\n".join(lines) + "\n")
     return ExitCode.REJECTED
 
 
@@ -109,9 +112,9 @@ def _changed_sources(document: Document, spec: Spec) -> list[str]:
     for source in spec.sources:
         if source.path == spec.path:
             if first and first[0][1] != source.sha256:
-                changes.append(f"{source.path} has changed since the plan was made")
+                changes.append(f"{source.path} is not what the plan was made from")
         elif source.path not in made_from:
             changes.append(f"{source.path} was not read when the plan was made")
         elif made_from[source.path] != source.sha256:
-            changes.append(f"{source.path} has changed since the plan was made")
+            changes.append(f"{source.path} is not what the plan was made from")
     return changes

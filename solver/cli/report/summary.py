@@ -13,7 +13,7 @@ from solver.cli.report.view import View
 from solver.cli.report.words import amount, percent, seconds
 
 _STOPPED = {
-    "proved": "the search ended by itself",
+    "proved": "the search ended with this gap",
     "limit": "stopped by the time limit",
     "interrupted": "stopped by an interrupt",
     "failed": "the solver process failed",

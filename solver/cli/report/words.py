@@ -30,8 +30,8 @@ def gib(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """`0.84 %`; `0 %` only for exactly 0."""
-    if share == 0:
+    """`0.84 %`; what is below 1e-9 is the rounding of sums, `0 %`."""
+    if abs(share) < 1e-9:
         return "0 %"
     return f"{100 * share:.1f} %" if abs(share) >= 0.1 else f"{100 * share:.2g} %"
 

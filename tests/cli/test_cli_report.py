@@ -1,0 +1,164 @@
+"""What the report reads off a plan: degrees in the field's words, and where the time goes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from dsl.load import load
+from dsl.spec import Spec
+from solver.cli.report.degrees import degrees
+from solver.cli.report.parallelism import parallelism
+from solver.cli.report.spending import breakdown
+from solver.cli.report.view import View
+
+DENSE = """
+language 1
+import hardware.nvidia (h100_sxm)
+import models.llama (llama3_8b)
+mesh pod = h100_sxm[node: 2, gpu: 4]
+model net = llama3_8b(batch: 64, seq: 2048)
+train { overlap 0.5 }
+"""
+EXPERTS = DENSE.replace("llama (llama3_8b)", "mixtral (mixtral_8x7b)").replace(
+    "llama3_8b(", "mixtral_8x7b("
+)
+
+
+@pytest.fixture(scope="module")
+def dense(tmp_path_factory: pytest.TempPathFactory) -> Spec:
+    return _load(tmp_path_factory, DENSE)
+
+
+@pytest.fixture(scope="module")
+def experts(tmp_path_factory: pytest.TempPathFactory) -> Spec:
+    return _load(tmp_path_factory, EXPERTS)
+
+
+def _load(folder: pytest.TempPathFactory, text: str) -> Spec:
+    path = folder.mktemp("spec") / "spec.mmp"
+    path.write_text(text, encoding="utf-8")
+    return load(path)
+
+
+def _view(spec: Spec, wishes: dict[str, str], pipeline: tuple[str, ...] = ()) -> View:
+    """A plan in which every sub-axis cuts the first index of its list that an operator has.
+
+    `wishes`: sub-axis -> indices by preference, `"f g"`.
+    """
+    operators = {}
+    for operator in spec.graph.operators:
+        cuts: dict[str, list[str]] = {}
+        for part, preferred in wishes.items():
+            found = [index for index in preferred.split() if index in operator.cuttable]
+            if found:
+                cuts.setdefault(found[0], []).append(part)
+        operators[operator.name] = {"cuts": cuts}
+    stages = [{"stage": stage, "operators": [], "units": []} for stage in range(1 + len(pipeline))]
+    document = {
+        "operators": operators,
+        "parameters": {
+            name: {"levels": {"node": 1, "gpu": 3 if name.endswith(".wo") else 1}}
+            for name, tensor in spec.graph.tensors.items()
+            if tensor.role == "parameter"
+        },
+        "pipeline": {"microbatches": 4, "axes": list(pipeline), "stages": stages},
+    }
+    return View(document, spec, 100)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "pipeline", "text"),
+    [
+        ({"node.0": "b", "gpu.0": "b", "gpu.1": "b"}, (), "DP 8 x TP 1 x PP 1"),
+        ({"node.0": "b", "gpu.0": "f g", "gpu.1": "f g"}, (), "DP 2 x TP 4 x PP 1"),
+        ({"node.0": "b", "gpu.0": "f g s", "gpu.1": "f g s"}, (), "DP 2 x TP 4+SP x PP 1"),
+        ({"node.0": "b", "gpu.0": "f g", "gpu.1": "s"}, (), "DP 2 x TP 2 x CP 2 x PP 1"),
+        ({"gpu.0": "b", "gpu.1": "f g"}, ("node.0",), "DP 2 x TP 2 x PP 2"),
+        ({"node.0": "b"}, (), "DP 2 x TP 1 x PP 1 x 4 times the same work"),
+    ],
+)
+def test_degrees(dense: Spec, wishes: dict[str, str], pipeline: tuple[str, ...], text: str) -> None:
+    assert degrees(_view(dense, wishes, pipeline)).text() == text
+
+
+def test_experts(experts: Spec) -> None:
+    wishes = {"node.0": "b c", "gpu.0": "e b", "gpu.1": "e b"}
+    text = degrees(_view(experts, wishes)).text()
+    assert text == "DP 8 x TP 1 x PP 1, EP 4 inside the experts"
+
+
+def test_measured_operators_tell_no_degrees(tmp_path_factory: pytest.TempPathFactory) -> None:
+    spec = _load(
+        tmp_path_factory,
+        """
+        language 1
+        import hardware.abstract (worker)
+        model measured(batch: int) {
+          batch index b = batch
+          input x[b]
+          repeat 2 as chunks { op chunk(x) -> y { forward 1 us  backward 2 us }  x = y }
+          output x
+        }
+        mesh ring = worker[rank: 2]
+        model net = measured(batch: 4)
+        """,
+    )
+    view = _view(spec, {}, ("rank.0",))
+    view.document["operators"] = {
+        name: {"variant": op.variants[0].name} for name, op in view.operators.items()
+    }
+    assert degrees(view).text() == "PP 2"
+
+
+def test_storage_is_named_by_its_level(dense: Spec) -> None:
+    view = _view(dense, {"node.0": "b", "gpu.0": "b", "gpu.1": "b"})
+    _, body = parallelism(view)
+    columns = body.renderable.columns  # type: ignore[union-attr]
+    rows = zip(*([str(cell) for cell in column.cells] for column in columns), strict=True)
+    stored = {name: (cuts, storage) for name, cuts, storage in rows}
+    assert stored["net.layers[0..31].attn.o"] == ("b/node,gpu", "")
+    zero = [storage for _, storage in stored.values() if storage]
+    assert sorted(set(zero)) == ["ZeRO-1 over node, ZeRO-3 over gpu", "ZeRO-1 over node,gpu"]
+
+
+def _call(operator: str, phase: str, collective: str, axes: list[str], s: float) -> dict[str, Any]:
+    return {
+        "operator": operator,
+        "tensor": None,
+        "phase": phase,
+        "collective": collective,
+        "axes": axes,
+        "count": 2,
+        "seconds": s,
+    }
+
+
+def test_the_time_of_a_step_adds_up(dense: Spec) -> None:
+    """Two stages; half of the time of parameters is hidden, that of activations is not."""
+    view = _view(dense, {}, ("node.0",))
+    names = list(view.operators)
+    half = len(names) // 2
+    for stage, operators in enumerate((names[:half], names[half:])):
+        times = {"forward_s": 1.0, "input_grad_s": 2.0, "weight_grad_s": 0.5, "tail_s": 3.0}
+        view.stages[stage] |= {"operators": operators, **times}
+    view.document["step_time_s"] = 20.0
+    parameter = next(n for n, t in dense.graph.tensors.items() if t.role == "parameter")
+    view.document["communication"] = [
+        _call(names[3], "F", "all_reduce", ["gpu.0"], 1.0),
+        _call(names[5], "B", "all_reduce", ["gpu.0"], 0.5),
+        _call(parameter, "F", "all_gather", ["gpu.1"], 0.25),
+        _call(parameter, "step", "reduce_scatter", ["gpu.1"], 0.5),
+        _call(parameter, "step", "all_reduce", ["node.0"], 0.25),
+    ]
+    found = dict(breakdown(view))
+    assert found["all-reduce"] == pytest.approx((2 * 1.0 + 2 * 0.5) / 2)
+    assert found["all-gather of parameters"] == pytest.approx(2 * 0.25 * 0.5 / 2)
+    assert found["reduce-scatter of parameters once per step"] == pytest.approx(2 * 0.5 * 0.5 / 2)
+    # The sum of a gradient over its stages is never hidden (cost model, section 6).
+    assert found["all-reduce of parameters once per step"] == pytest.approx(2 * 0.25 / 2)
+    assert found["bubble"] == pytest.approx(20.0 - (4 * 3.5 + 3.0))
+    assert found["compute"] == pytest.approx(4 * 3.5 - 1.5 - 0.125)
+    assert math.fsum(found.values()) == pytest.approx(20.0)
