@@ -103,6 +103,7 @@ class _Reader:
         self._is_fresh = True
         self._opened: list[Token] = []
         self._operators = 0
+        self._column = 1  # of its first token
 
     def run(self) -> Reading:
         """Read to the end of the text, or until there are too many errors."""
@@ -153,6 +154,8 @@ class _Reader:
     def _advance(self, token: Token, choices: Mapping[str, Any]) -> None:
         """The statement has taken this token."""
         self._stream.take()
+        if self._is_fresh:
+            self._column = token.span.column
         self._is_fresh = False
         self._track(token)
         self._tokens.append(token)
@@ -222,15 +225,33 @@ class _Reader:
     def _fail(self, *problems: Diagnostic) -> None:
         """Report, drop the statement in progress and go to where the next can begin."""
         self._diagnostics.extend(problems)
-        self._recover(sum(1 for t in self._opened if t.text == "{"))
+        self._recover(sum(1 for t in self._opened if t.text == "{") + self._lacks_brace())
         self._previous = None
         self._taken = []
         self._start()
 
+    def _lacks_brace(self) -> bool:
+        """Whether a `{` was expected and its line has none before any `}`: the block that follows
+        is then skipped as if it were there."""
+        token = self._stream.peek()
+        if token is None or "LBRACE" not in self._statement.accepts():
+            return False
+        line, distance = token.span.line, 0
+        if self._tokens and self._tokens[-1].span.end_line < line:
+            return True
+        while token is not None and token.span.line == line and token.text != "}":
+            if token.text == "{":
+                return False
+            distance += 1
+            token = self._stream.peek(distance)
+        return True
+
     def _recover(self, depth: int) -> None:
+        """Skip to behind the closing brace, or to a statement that begins a line no further in than
+        the dropped one."""
         line = self._tokens[-1].span.end_line if self._tokens else 0
         while (token := self._stream.peek()) is not None:
-            if self._resumes(token, depth, begins_line=token.span.line > line):
+            if token.span.line > line and self._resumes(token, depth):
                 return
             line = token.span.end_line
             self._stream.take()
@@ -241,12 +262,12 @@ class _Reader:
                 if depth == 0:
                     return
 
-    def _resumes(self, token: Token, depth: int, begins_line: bool) -> bool:
-        if not begins_line or not self._begins_statement(token):
-            return False
-        if depth == 0:
-            return True
-        return token.span.column == 1 and token.text not in _ALSO_IN_BLOCKS
+    def _resumes(self, token: Token, depth: int) -> bool:
+        return (
+            token.span.column <= self._column
+            and self._begins_statement(token)
+            and not (depth and token.text in _ALSO_IN_BLOCKS)
+        )
 
     def _is_boundary(self, token: Token) -> bool:
         """Whether a statement keyword stands in the first column, outside parentheses, and makes

@@ -14,7 +14,7 @@ from syntax_dump import CASES, read_text
 from dsl.format import format_text
 from dsl.render import render_all
 from dsl.text.messages import statement_keywords
-from dsl.text.parser import MAX_CHARACTERS, MAX_DIAGNOSTICS, parse, parse_bytes
+from dsl.text.parser import MAX_CHARACTERS, MAX_DIAGNOSTICS, parse, parse_bytes, read
 
 WORDS = [
     *statement_keywords(),
@@ -72,6 +72,23 @@ def test_truncated(path: Path) -> None:
         _, diagnostics = parse(source[:end], "a.mmp")
         assert len(diagnostics) <= 1, source[:end]
         _check(source[:end])
+
+
+@settings(max_examples=400, deadline=None, derandomize=True)
+@given(st.sampled_from(CASES), st.sampled_from(["", "=", "foo", "4", "cut", "joined"]), st.data())
+def test_one_slip_gives_one_error(path: Path, slip: str, data: st.DataObject) -> None:
+    """One token left out, misspelt or replaced, in a file laid out as usual."""
+    source = format_text(read_text(path), "a.mmp")
+    tokens = [t for t in read(source, "a.mmp").tokens if t.span.line == t.span.end_line]
+    if not tokens:
+        return
+    token = data.draw(st.sampled_from(tokens))
+    new = {"cut": token.text[:-1], "joined": token.text + "x"}.get(slip, slip)
+    lines = source.split("\n")
+    row, start, end = token.span.line - 1, token.span.column - 1, token.span.end_column - 1
+    lines[row] = lines[row][:start] + new + lines[row][end:]
+    _, diagnostics = parse("\n".join(lines), "a.mmp")
+    assert len(diagnostics) <= 1
 
 
 NOISE = {

@@ -61,9 +61,7 @@ class DeclarationRules:
         """`[label] name: type [= default]`."""
         *label, name, kind = names(children)
         default = clause(children, "default")
-        return syntax.Parameter(
-            label[0] if label else None, name, kind, default, span_of(children)
-        )
+        return syntax.Parameter(label[0] if label else None, name, kind, default, span_of(children))
 
     def default(self, children: Children) -> Clause:
         """`= value`."""

@@ -129,4 +129,6 @@ def _axis(value: syntax.Expr) -> syntax.AxisName:
         if not rest or rest[0].glob.isdigit():
             name = syntax.Name(first.glob, first.span)
             return syntax.AxisName(name, int(rest[0].glob) if rest else None, value.span)
-    raise error("MMP016", "expected the name of a mesh axis", value.span, "such as `gpu` or `gpu.0`")
+    raise error(
+        "MMP016", "expected the name of a mesh axis", value.span, "such as `gpu` or `gpu.0`"
+    )
