@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import math
+import re
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from dsl.load import load
 from dsl.spec import Spec
@@ -60,7 +63,7 @@ def _view(spec: Spec, wishes: dict[str, str], pipeline: tuple[str, ...] = ()) ->
     document = {
         "operators": operators,
         "parameters": {
-            name: {"levels": {"node": 1, "gpu": 3 if name.endswith(".wo") else 1}}
+            name: {"levels": {"node": 1, "gpu": 3 if name.endswith(".y.w") else 1}}
             for name, tensor in spec.graph.tensors.items()
             if tensor.role == "parameter"
         },
@@ -115,13 +118,17 @@ def test_measured_operators_tell_no_degrees(tmp_path_factory: pytest.TempPathFac
 
 def test_storage_is_named_by_its_level(dense: Spec) -> None:
     view = _view(dense, {"node.0": "b", "gpu.0": "b", "gpu.1": "b"})
-    _, body = parallelism(view)
-    columns = body.renderable.columns  # type: ignore[union-attr]
-    rows = zip(*([str(cell) for cell in column.cells] for column in columns), strict=True)
-    stored = {name: (cuts, storage) for name, cuts, storage in rows}
-    assert stored["net.layers[0..31].attn.o"] == ("b/node,gpu", "")
-    zero = [storage for _, storage in stored.values() if storage]
-    assert sorted(set(zero)) == ["ZeRO-1 over node, ZeRO-3 over gpu", "ZeRO-1 over node,gpu"]
+    console = Console(file=io.StringIO(), width=120, highlight=False)
+    for part in parallelism(view):
+        console.print(part)
+    assert isinstance(console.file, io.StringIO)
+    lines = [re.split(" {2,}", line.strip()) for line in console.file.getvalue().splitlines()]
+    assert lines[0] == ["Parallelism", "DP 8 x TP 1 x PP 1, 4 micro-batches"]
+    assert ["net.layers[0..31].attn.y", "b/node,gpu", "ZeRO-1 over node, ZeRO-3 over gpu"] in lines
+    assert ["net.layers[0..31].attn.{q_rotated,key_rotated,o,out}", "b/node,gpu"] in lines
+    assert ["net.layers[0..31].mlp.{norm,gate,up,down}", "b/node,gpu", "ZeRO-1 over node,gpu"] in (
+        lines
+    )
 
 
 def _call(operator: str, phase: str, collective: str, axes: list[str], s: float) -> dict[str, Any]:

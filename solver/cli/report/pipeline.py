@@ -18,6 +18,7 @@ from solver.schedule.timeline import render_timeline
 
 _MARGIN = 8  # columns of a timeline beside the time itself
 _WIDEST = 160
+_LEGEND = "F forward, B backward, W weight gradient, = once per step, . idle"
 
 
 def pipeline(view: View) -> Iterator[RenderableType]:
@@ -31,7 +32,8 @@ def pipeline(view: View) -> Iterator[RenderableType]:
     columns = ("stage", "layers", "recomputed", "forward", "backward", "weight grad", "per step")
     yield table(columns, rows, left=3)
     if several:
-        yield Padding(Text(_timeline(view), no_wrap=True), (0, 0, 0, INDENT))
+        picture = Text(_timeline(view), no_wrap=True).append(f"\n{_LEGEND}", style="dim")
+        yield Padding(picture, (0, 0, 0, INDENT))
 
 
 def _row(view: View, stage: dict[str, Any]) -> tuple[str, ...]:
