@@ -71,7 +71,7 @@ class Assembly:
     def _run(self) -> spec.Spec | None:
         loader = Loader(self._files, self._report)
         module = attempt(loader.load_root, self._place)
-        if module is None or self._has_syntax_errors():
+        if module is None or self._report.has_syntax_errors():
             return None
         attempt(take_overrides, self._overrides, module, self._report)
         self._check_declarations(module)
@@ -79,10 +79,6 @@ class Assembly:
             return None
         result = attempt(self._plan, module)
         return None if self._report.errors else result
-
-    def _has_syntax_errors(self) -> bool:
-        """Statements with syntax errors are missing from the tree, so names would be missed."""
-        return any(d.code.startswith("MMP0") for d in self._report.diagnostics)
 
     # ---- declarations ----------------------------------------------------------------------
 

@@ -43,7 +43,7 @@ CODES: tuple[Code, ...] = (
     Code(
         "MMP201",
         "unknown unit",
-        "Sizes are B, KB .. EB (powers of 1000) or KiB .. PiB (of 1024); rates add `/s`; bits "
+        "Sizes are B, KB .. EB (powers of 1000), KiB .. PiB (of 1024); rates add `/s`; bits "
         "exist only as rates (`Gbit/s`); times are ns, us, ms, s, min, h; work is FLOP.",
     ),
     Code("MMP202", "wrong dimension", "A time cannot be added to, or stand for, bytes."),

@@ -73,6 +73,7 @@ class Loader:
             raise self.report.error("MMP105", f"import cycle: {chain}", asked_at)
         file = self.files.read(place, asked_at)
         module = Module(file, place, self.report, self._prelude)
+        module.is_partial = self.report.has_syntax_errors(place.display)
         module.is_library = not any(isinstance(s, PLAN_STATEMENTS) for s in file.statements)
         self._chain.append((key, place.display))
         for statement in file.statements:
@@ -142,7 +143,9 @@ class Loader:
         self, module: Module, source: Module, shown: str, original: Name, local: Name
     ) -> None:
         bound: Bound = Imported(source, original.text, local.span)
-        if not isinstance(source.names.get(original.text), Declared):
+        if source.is_partial:
+            bound = Broken(local.span)
+        elif not isinstance(source.names.get(original.text), Declared):
             hint = did_you_mean(original.text, source.declared())
             message = f"module `{shown}` has no `{original.text}`"
             self.report.error("MMP104", message, original.span, hint=hint)

@@ -90,7 +90,8 @@ class Module:
     """A loaded file. `names` grows while it is loaded and is complete before it is used.
 
     `given` holds the `-D` overrides of the root file by name; `is_library` makes parameters
-    without a value no error, because nothing was planned with them yet.
+    without a value no error, because nothing was planned with them yet. `is_partial`: statements
+    with syntax errors are missing.
     """
 
     file: File
@@ -100,6 +101,7 @@ class Module:
     names: dict[str, Bound] = field(default_factory=dict)
     given: Mapping[str, Value] = field(default_factory=dict)
     is_library: bool = False
+    is_partial: bool = False
     _values: dict[str, Value | Poisoned] = field(default_factory=dict)
     _in_progress: list[str] = field(default_factory=list)
 

@@ -54,6 +54,13 @@ class Reporter:
         """How many errors were found."""
         return self._errors
 
+    def has_syntax_errors(self, file: str | None = None) -> bool:
+        """Whether statements are missing from the tree of that file (or of any)."""
+        return any(
+            found.code.startswith("MMP0") and file in (None, found.span.file)
+            for found in self._found.values()
+        )
+
     def add(self, diagnostic: Diagnostic) -> None:
         """Take in a diagnostic made elsewhere (by the parser)."""
         key = (diagnostic.code, diagnostic.span)
