@@ -69,9 +69,12 @@ def _last_resort(error: Exception) -> ExitCode:
 
     from solver.cli.files import save_aside
 
-    where = save_aside("".join(traceback.format_exception(error)), ".txt")
-    kind = type(error).__name__
-    streams.note(f"mmp: internal error ({kind}); this is a bug of mmp, details are in {where}")
+    try:
+        where = save_aside("".join(traceback.format_exception(error)), ".txt")
+        details = f"details are in {where}"
+    except OSError as failed:
+        details = f"details could not be saved ({failed.strerror}): {error}"
+    streams.note(f"mmp: internal error ({type(error).__name__}); this is a bug of mmp, {details}")
     return ExitCode.INTERNAL
 
 

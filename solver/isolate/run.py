@@ -152,6 +152,8 @@ class _Watch:
         self.is_ready = True
         if self.asked == "no":
             self.deadline = time.monotonic() + self.patience.search(self.options)
+        else:
+            self.process.ask_to_stop()
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, Incumbent):
@@ -181,7 +183,8 @@ class _Watch:
     def _ask(self, reason: Literal["interrupt", "limit"]) -> None:
         if self.asked == "no":
             self.deadline = time.monotonic() + self.patience.grace
-            self.process.ask_to_stop()
+            if self.is_ready:  # before that the child may not read, and a write would wait for it
+                self.process.ask_to_stop()
         if self.asked != "interrupt":
             self.asked = reason
 

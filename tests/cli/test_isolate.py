@@ -160,6 +160,30 @@ def test_the_third_interrupt_is_a_keyboard_interrupt() -> None:
             os.kill(os.getpid(), signal.SIGINT)
 
 
+def test_a_signal_the_caller_ignores_stays_ignored() -> None:
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        with Interrupts() as interrupts:
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert interrupts.count == 0
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_an_interrupt_before_the_search_starts() -> None:
+    with Interrupts() as interrupts:
+        os.kill(os.getpid(), signal.SIGINT)
+        result = run(
+            "fake_searches:stops_when_asked",
+            small_spec(),
+            Options(),
+            lambda event: None,
+            interrupts,
+            Patience(grace=30.0),
+        )
+    assert (result.final, result.asked) == ({"final": True}, "interrupt")
+
+
 def test_a_killed_search_takes_its_own_processes_along(tmp_path: Path) -> None:
     ids = tmp_path / "ids.json"
     result = _run("leaves_a_grandchild", Options(time_limit_s=0.1), path=str(ids))
