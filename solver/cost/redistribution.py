@@ -1,7 +1,8 @@
 """From one layout of a tensor to another: which collectives, how many bytes, how long.
 
 The state of a tensor is one small integer per sharding sub-axis: the dimension it cuts, or
-`NONE`, or `PARTIAL` (solver/README.md sections 2 and 3).
+`NONE`, or `PARTIAL` (solver/README.md sections 2 and 3). Sets of sub-axes are bit masks, so that
+what a set costs is looked up rather than computed for every pair of states.
 """
 
 from __future__ import annotations
@@ -12,24 +13,28 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from dsl.spec import SubAxis
 from solver.cost.collectives import (
     Floats,
     LinkGroup,
-    all_reduce_seconds,
     all_to_all_seconds,
     degrees_of,
+    link_groups,
     scatter_seconds,
 )
 
 States = npt.NDArray[np.int8]  # [..., sub-axis]
+Masks = npt.NDArray[np.int64]
 NONE, PARTIAL = 14, 15
-STAY, SLICE, WIDEN, SCATTER, REDUCE, EXCHANGE, GATHER = range(7)
+SLICE, WIDEN, SCATTER, REDUCE, EXCHANGE, GATHER = range(6)
+STAY = -1
 COLLECTIVE_NAMES = {
     SCATTER: "reduce_scatter",
     REDUCE: "all_reduce",
     EXCHANGE: "all_to_all",
     GATHER: "all_gather",
 }
+MOST_SUB_AXES = 20  # three masks share one 64-bit word
 
 
 def _transition_table() -> npt.NDArray[np.int8]:
@@ -49,10 +54,17 @@ _TRANSITION = _transition_table()
 
 @dataclass(frozen=True, slots=True)
 class Wires:
-    """The sharding sub-axes as collectives see them: sizes and links."""
+    """The sharding sub-axes as collectives see them. Arrays over all sets of sub-axes (bit masks):
+    `degree`, seconds per byte and latency of a reduce-scatter or all-gather (`scatter_*`), and of
+    an all-to-all (`exchange_*`)."""
 
     sizes: npt.NDArray[np.int64]
     groups: tuple[LinkGroup, ...]
+    degree: Floats
+    scatter_rate: Floats
+    scatter_latency: Floats
+    exchange_rate: Floats
+    exchange_latency: Floats
 
     def local_elements(self, states: States, elements: float) -> Floats:
         """Elements on one device of a tensor of `elements` in these states."""
@@ -61,15 +73,34 @@ class Wires:
         return elements / pieces
 
 
+def make_wires(parts: Sequence[SubAxis]) -> Wires:
+    """The wires of these sharding sub-axes, in mesh order."""
+    sizes = np.array([p.size for p in parts], dtype=np.int64)
+    groups = link_groups(parts)
+    masks = np.arange(1 << len(parts))
+    members = (masks[:, None] >> np.arange(len(parts))) & 1 == 1
+    degrees = degrees_of(groups, sizes, members)
+    one, none = np.ones(len(masks)), np.zeros(len(masks))
+    return Wires(
+        sizes,
+        groups,
+        np.prod(np.where(members, sizes, 1), axis=-1).astype(np.float64),
+        scatter_seconds(groups, degrees, one, bucketed=True),
+        scatter_seconds(groups, degrees, none),
+        all_to_all_seconds(groups, degrees, one) - all_to_all_seconds(groups, degrees, none),
+        all_to_all_seconds(groups, degrees, none),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Steps:
     """The collectives of a redistribution; arrays over whatever was broadcast.
 
-    `codes[..., a]` is the row of the table for sub-axis `a`; `volume` and `seconds` are per
-    collective, in the order they run (zero where that collective has no sub-axis).
+    `members[code]` is the set of sub-axes, `volume` and `seconds` are per collective, in the order
+    they run (zero where that collective has no sub-axis).
     """
 
-    codes: npt.NDArray[np.int8]
+    members: dict[int, Masks]
     volume: dict[int, Floats]
     seconds: dict[int, Floats]
 
@@ -79,62 +110,53 @@ class Steps:
         return np.asarray(sum(self.seconds.values()), dtype=np.float64)
 
 
-def redistribute(source: States, target: States, elements_bytes: float, wires: Wires) -> Steps:
+def _members(source: States, target: States) -> dict[int, Masks]:
+    """For every kind of step, the set of sub-axes that take it."""
+    width = source.shape[-1]
+    if width > MOST_SUB_AXES:
+        raise ValueError(f"more than {MOST_SUB_AXES} sharding sub-axes")
+    shape = np.broadcast_shapes(source.shape[:-1], target.shape[:-1])
+    words = [np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)]
+    for a in range(width):
+        bits = np.zeros((2, 16, 16), dtype=np.int64)
+        for code in range(6):
+            bits[code // 3][code == _TRANSITION] |= 1 << (code % 3 * width + a)
+        here, there = source[..., a], target[..., a]
+        words[0] |= bits[0][here, there]
+        words[1] |= bits[1][here, there]
+    full = (1 << width) - 1
+    return {code: (words[code // 3] >> (code % 3 * width)) & full for code in range(6)}
+
+
+def redistribute(source: States, target: States, whole: float, wires: Wires) -> Steps:
     """Steps from `source` to `target` (broadcast against each other, last axis: sub-axes).
 
-    `elements_bytes` are the bytes of the whole tensor in a micro-batch, before any cut.
+    `whole` are the bytes of the tensor in a micro-batch, before any cut.
     """
-    codes = _TRANSITION[source, target]
-    sizes = wires.sizes
-    before = wires.local_elements(np.broadcast_to(source, codes.shape), elements_bytes)
-
-    def participants(code: int) -> list[Floats]:
-        return degrees_of(wires.groups, sizes, codes == code)
-
-    def product(code: int) -> Floats:
-        factor: Floats = np.prod(np.where(codes == code, sizes, 1), axis=-1).astype(np.float64)
-        return factor
-
-    present = set(np.unique(codes).tolist())  # only for membership tests
-    current = before * (product(WIDEN) if WIDEN in present else 1.0)
-    current = current / (product(SLICE) if SLICE in present else 1.0)
+    members = _members(source, target)
+    size = {code: wires.degree[mask] for code, mask in members.items()}
+    current = wires.local_elements(source, whole) * size[WIDEN] / size[SLICE]
     volume: dict[int, Floats] = {}
     seconds: dict[int, Floats] = {}
-    zero = np.zeros_like(current)
     for code in (SCATTER, REDUCE, EXCHANGE, GATHER):
-        if code not in present:
-            volume[code], seconds[code] = zero, zero
-            continue
-        degrees = participants(code)
+        mask = members[code]
         if code == GATHER:
-            current = current * product(GATHER)
+            current = current * size[GATHER]
         volume[code] = current
-        seconds[code] = _SECONDS[code](wires.groups, degrees, current)
+        if code == EXCHANGE:
+            seconds[code] = current * wires.exchange_rate[mask] + wires.exchange_latency[mask]
+        else:
+            once = current * wires.scatter_rate[mask] + wires.scatter_latency[mask]
+            seconds[code] = 2 * once if code == REDUCE else once
         if code == SCATTER:
-            current = current / product(SCATTER)
-    return Steps(codes, volume, seconds)
-
-
-_SECONDS = {
-    SCATTER: scatter_seconds,
-    REDUCE: all_reduce_seconds,
-    EXCHANGE: all_to_all_seconds,
-    GATHER: scatter_seconds,
-}
+            current = current / size[SCATTER]
+    return Steps(members, volume, seconds)
 
 
 def same_cuts(left: States, right: States) -> npt.NDArray[np.bool_]:
     """Whether two states cut the same dimensions by the same sub-axes."""
     a, b = np.minimum(left, NONE), np.minimum(right, NONE)
     return np.asarray(np.all(a == b, axis=-1))
-
-
-def unique_states(states: States) -> tuple[States, npt.NDArray[np.intp]]:
-    """Distinct rows and, for each row, which of them it is."""
-    if states.shape[1] == 0:
-        return states[:1], np.zeros(len(states), dtype=np.intp)
-    distinct, inverse = np.unique(states, axis=0, return_inverse=True)
-    return distinct, inverse.reshape(-1)
 
 
 def to_states(rows: Sequence[Sequence[int]], width: int) -> States:

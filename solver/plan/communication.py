@@ -116,12 +116,12 @@ class Communication:
             self._moves[key] = tuple(
                 Call(
                     name,
-                    tuple(n for n, code in zip(self.names, steps.codes, strict=True) if code == k),
+                    tuple(n for a, n in enumerate(self.names) if steps.members[k] >> a & 1),
                     float(steps.volume[k]),
                     float(steps.seconds[k]),
                 )
                 for k, name in COLLECTIVE_NAMES.items()
-                if (steps.codes == k).any()
+                if steps.members[k]
             )
         return self._moves[key]
 

@@ -51,7 +51,7 @@ class Chooser:
     problem: ShardingProblem
     pins: Sequence[PinMasks]
     domain: Domain
-    minimize_memory: bool
+    exact: bool  # whether CP-SAT settles what the messages leave open
 
     def __post_init__(self) -> None:
         self.penalties = soft_penalties(self.pins)
@@ -93,9 +93,8 @@ class Chooser:
             if any(len(kept) == 0 for kept in made.kept):
                 return Choice(None, math.inf, math.inf)
             messages = Messages(made)
-            for _ in range(SWEEPS):
-                messages.sweep()
-            here = messages.bound() - free
+            messages.run(SWEEPS)
+            here = messages.bound - free
             if here > bound:
                 bound, marginal_price = here, (free, made, messages, weights)
             selection = self._selection(made, messages.improve(messages.decode()))
@@ -116,7 +115,8 @@ class Chooser:
                 break
         assert marginal_price is not None
         free, made, messages, weights = marginal_price
-        if bound >= best_value * (1 - 1e-9):
+        closed = bound >= best_value * (1 - 1e-9)
+        if closed or (best is not None and not self.exact):
             return Choice(best, best_value, min(bound, best_value))
         return self._exact(terms, best, best_value, free, made, messages, weights, limits)
 
@@ -148,18 +148,16 @@ class Chooser:
         weights: Weights,
         limits: Limits,
     ) -> Choice:
-        total, marginals = messages.marginals()
-        marginals = [x - free for x in marginals]
+        marginals = [x - free for x in messages.marginals()]
         threshold = self._threshold(made, marginals, best_value)
         domain = self._pruned(made, marginals, weights, threshold)
-        scale = best_value if math.isfinite(best_value) else max(total - free, 1e-3) * 2
-        model = ShardingModel(
-            self.problem, terms, domain, self.pins, scale / TICKS, self.minimize_memory
-        )
+        total = messages.bound - free
+        scale = best_value if math.isfinite(best_value) else max(total, 1e-3) * 2
+        model = ShardingModel(self.problem, terms, domain, self.pins, scale / TICKS)
         if best is not None and self._inside(best, domain):
             model.hint(best)
         result = model.solve(limits)
-        bound = min(threshold, max(result.bound, total - free))
+        bound = min(threshold, max(result.bound, total))
         if result.selection is not None:
             value = self.value(terms, result.selection)
             if value < best_value:

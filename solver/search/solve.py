@@ -11,9 +11,12 @@ from dsl.spec import CutOver, Spec, StoredOver
 from solver.events import Document, Emit, Incumbent, Options, Progress
 from solver.plan.document import Proof, document
 from solver.search.split import Effort, Found, SplitSearch
+from solver.sharding.build import Frame
 from solver.space.fold import fold, wiring
 from solver.space.mesh import splits
 
+SKETCH_SHARE = 0.25  # of the time limit
+SKETCHES = 12  # splits sketched when runs must repeat
 GRAIN = 1e-4  # gaps below this are the clock's grain, see solver/README.md section 9
 
 
@@ -40,6 +43,17 @@ def named_parts(spec: Spec) -> frozenset[str]:
     return frozenset(named)
 
 
+def make_frame(spec: Spec) -> Frame:
+    """What all splits share: wiring, folded classes, sub-axes that pins name."""
+    wires = wiring(spec.graph)
+    return Frame(spec, wires, fold(spec, wires), named_parts(spec))
+
+
+def describe(search: SplitSearch) -> str:
+    """A split in words."""
+    return f"{search.split.stages} stages x {search.split.microbatches} micro-batches"
+
+
 @dataclass
 class _Search:
     spec: Spec
@@ -50,15 +64,11 @@ class _Search:
     began: float = field(default_factory=time.monotonic)
 
     def run(self) -> Document:
-        wires = wiring(self.spec.graph)
-        classes = fold(self.spec, wires)
-        named = named_parts(self.spec)
-        self.open = [
-            SplitSearch(self.spec, split, wires, classes, named)
-            for split in splits(self.spec, named)
-        ]
+        frame = make_frame(self.spec)
+        self.open = [SplitSearch(frame, split) for split in splits(self.spec, frame.named)]
         self.closed_bound = math.inf
-        self._tell("bounding")
+        self._glance()
+        self._sketch()
         while self.open and not self._over():
             self._step()
         stopped = (
@@ -70,24 +80,59 @@ class _Search:
             return self._none(stopped)
         return document(self.best.plan, Proof(self._bound(), stopped))
 
+    # ---- first looks -----------------------------------------------------------------------
+
+    def _glance(self) -> None:
+        """A quick bound for every split; the best come first from here on."""
+        self._tell("bounding")
+        for search in self.open:
+            search.glance()
+            if self.stop.is_set():
+                return
+        self.closed_bound = math.inf
+        self.open = sorted((s for s in self.open if not s.closed), key=lambda s: s.bound)
+
+    def _sketch(self) -> None:
+        """First plans from coarse strategies, for a share of the time or a number of splits."""
+        for done, search in enumerate(sorted(self.open, key=self._promise)):
+            late = (
+                self.options.time_limit_s - self._left() > SKETCH_SHARE * self.options.time_limit_s
+            )
+            enough = self.best is not None and (
+                done >= SKETCHES if self.options.reproducible else late
+            )
+            if self.stop.is_set() or enough or self._over():
+                return
+            cutoff = self.best.value if self.best else math.inf
+            if search.bound < cutoff:
+                self._tell("sketching " + describe(search))
+                search.sketch(cutoff, self._effort(), self._found)
+
+    def _promise(self, search: SplitSearch) -> tuple[float, float]:
+        """Likely good splits first: about one sample per device and micro-batch, at least two
+        micro-batches per stage, few stages."""
+        stages, m = search.split.stages, search.split.microbatches
+        batches = [i.size for op in self.spec.graph.operators for i in op.indices if i.batch]
+        samples = min(batches, default=1) * stages / self.spec.mesh.devices
+        wanted = max(samples, 2.0 * stages, 1.0)
+        return (abs(math.log2(m / wanted)) + 0.25 * math.log2(stages), search.bound)
+
     # ---- the loop --------------------------------------------------------------------------
 
     def _step(self) -> None:
         """Prepare the split with the least bound, or search it when it is ready."""
         cutoff = self.best.value if self.best else math.inf
         current = min(self.open, key=lambda s: (s.bound, s.ready is None))
-        ready = [s for s in self.open if s.ready is not None]
-        if self.best is None and len(ready) >= 3:
-            current = min(ready, key=lambda s: s.bound)
         if current.ready is None:
+            self._tell("bounding " + describe(current))
             current.prepare(cutoff)
         else:
-            self._tell(f"searching {len(current.split.pipeline)}")
+            self._tell("searching " + describe(current))
             current.search(cutoff, self._effort(), self._found)
         if current.closed or current.bound >= (self.best.value if self.best else math.inf):
             self.open.remove(current)
             self.closed_bound = min(self.closed_bound, current.bound)
-        self._tell("searching")
+            current.ready = None
 
     def _found(self, found: Found) -> None:
         if self.best is None or found.value < self.best.value:

@@ -10,25 +10,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dsl.spec import Spec
+from solver.cost.collectives import Floats
 from solver.cpsat import Limits
 from solver.plan.document import Plan, capacity
 from solver.search.choose import Choice, Chooser, broken, soft_penalties
+from solver.search.floor import memory_floor, stage_ranges
 from solver.search.order import fits, order, quick
-from solver.search.terms import bound_weights, stage_terms
-from solver.sharding.build import NoStrategyError, build
-from solver.sharding.energy import Domain, energy, full_domain
+from solver.search.terms import bound_weights, priced_weights, stage_terms
+from solver.sharding.build import Frame, NoStrategyError, build, keep_strategies, with_edges
+from solver.sharding.energy import Domain, Energy, energy, full_domain
 from solver.sharding.messages import Messages
 from solver.sharding.problem import Selection, ShardingProblem
-from solver.space.fold import UnitClass, Wiring
 from solver.space.mesh import Split
 from solver.space.pins import PinMasks, compile_pins
 from solver.stages.figures import figures
-from solver.stages.model import StageModel, keeps, respects, unit_costs
+from solver.stages.model import StageModel, UnitCosts, keeps, respects, unit_costs
 from solver.stages.pattern import Pattern
 
 ALL_PATTERNS = 40  # up to this many stage maps, each is searched
 SWEEPS = 6
+PRICES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,59 +72,144 @@ def hard_domain(problem: ShardingProblem, pins: tuple[PinMasks, ...]) -> Domain 
 
 
 class SplitSearch:
-    """The search within one split. Cheap to make; `prepare` builds the tables."""
+    """The search within one split.
 
-    def __init__(
-        self,
-        spec: Spec,
-        split: Split,
-        wiring: Wiring,
-        classes: tuple[UnitClass, ...],
-        named: frozenset[str],
-    ) -> None:
-        self.spec, self.split = spec, split
-        self.wiring, self.classes, self.named = wiring, classes, named
-        self.capacity = capacity(spec)
-        self.bound = -math.inf
+    `glance` bounds it, `sketch` finds a first plan, `prepare` builds all tables and a better bound,
+    `search` looks for the best plan and closes it.
+    """
+
+    def __init__(self, frame: Frame, split: Split) -> None:
+        self.frame, self.spec, self.split = frame, frame.spec, split
+        self.classes = frame.classes
+        self.capacity = capacity(frame.spec)
+        self.bound = 0.0
         self.closed = False
         self.ready: _Ready | None = None
 
     # ---- bounds ----------------------------------------------------------------------------
 
-    def prepare(self, cutoff: float) -> None:
-        """Build the tables and a lower bound on every plan of this split; closes it when hard pins
-        leave nothing."""
-        try:
-            problem = build(self.spec, self.split, self.wiring, self.classes, self.named)
-        except NoStrategyError:
+    def glance(self) -> None:
+        """A bound from every choice's own cost; closes the split when hard pins leave nothing."""
+        made = self._start(coarse=False)
+        if made is None:
             self._close(math.inf)
             return
+        problem, _, domain = made
+        self.bound = _alone(self._relaxed(problem, domain, {}, math.inf))
+
+    def _start(self, coarse: bool) -> tuple[ShardingProblem, tuple[PinMasks, ...], Domain] | None:
+        try:
+            problem = build(self.frame, self.split, coarse)
+        except NoStrategyError:
+            return None
         pins = compile_pins(problem)
         domain = hard_domain(problem, pins)
-        if domain is None:
+        return None if domain is None else (problem, pins, domain)
+
+    def _relaxed(
+        self,
+        problem: ShardingProblem,
+        domain: Domain,
+        penalties: dict[int, Floats],
+        cutoff: float,
+    ) -> Energy:
+        """An energy whose minimum bounds every pattern, memory aside: of several the one that
+        promises most."""
+        made = [energy(problem, w, domain, penalties, cutoff) for w in bound_weights(problem)]
+        return max(made, key=_alone)
+
+    def sketch(self, cutoff: float, effort: Effort, report: Callable[[Found], None]) -> None:
+        """A first plan from the coarse strategies, without a bound."""
+        made = self._start(coarse=True)
+        if made is None:
+            return
+        problem, pins, domain = made
+        problem = with_edges(problem)
+        self.ready = _Ready(problem, pins, domain, Chooser(problem, pins, domain, exact=False))
+        self._climb(cutoff, effort, report)
+        self.ready = None
+
+    def prepare(self, cutoff: float) -> None:
+        """All tables and a lower bound on every plan of this split below `cutoff`.
+
+        Strategies that cannot be part of such a plan are dropped before pairs are priced.
+        """
+        made = self._start(coarse=False)
+        if made is None:
             self._close(math.inf)
             return
-        self.ready = _Ready(problem, pins, domain, Chooser(problem, pins, domain, False))
-        self.bound = max(self.bound, self._relaxed_bound(cutoff))
+        problem, pins, domain = made
+        alone = self._relaxed(problem, domain, soft_penalties(pins), cutoff)
+        if any(len(kept) == 0 for kept in alone.kept):
+            self._close(cutoff)
+            return
+        masks = [
+            np.isin(np.arange(node.size), kept)
+            for node, kept in zip(problem.nodes, alone.kept, strict=True)
+        ]
+        problem = with_edges(keep_strategies(problem, masks))
+        pins = compile_pins(problem)
+        remaining = hard_domain(problem, pins)
+        assert remaining is not None
+        relaxed = self._relaxed(problem, remaining, soft_penalties(pins), cutoff)
+        if any(len(kept) == 0 for kept in relaxed.kept):
+            self._close(cutoff)
+            return
+        messages = Messages(relaxed)
+        messages.run(SWEEPS)
+        self.bound = max(self.bound, messages.bound)
+        if self.bound < cutoff:
+            self.bound = max(self.bound, self._tight_bound(problem, remaining, cutoff))
+        if self.bound >= cutoff:
+            self._close(self.bound)
+            return
+        self.ready = _Ready(problem, pins, remaining, Chooser(problem, pins, remaining, exact=True))
+
+    def _tight_bound(self, problem: ShardingProblem, domain: Domain, cutoff: float) -> float:
+        """The bound with a price on memory: on average over stages, one micro-batch must fit.
+
+        Lagrangian relaxation: at every price the bound holds; prices rise while that helps.
+        """
+        best, price = -math.inf, 0.05 * self.bound / max(self.capacity, 1.0)
+        mode = self.spec.train.recompute
+        for _ in range(PRICES):
+            here = math.inf
+            for weights in priced_weights(problem, price, mode):
+                made = energy(problem, weights, domain, {}, cutoff + price * self.capacity)
+                if any(len(kept) == 0 for kept in made.kept):
+                    continue  # nothing below the cutoff
+                messages = Messages(made)
+                messages.run(3)
+                here = min(here, messages.bound - price * self.capacity)
+            here = min(here, cutoff)
+            if here <= best:
+                break
+            best, price = here, price * 3
+        return best
 
     def _close(self, bound: float) -> None:
         self.bound, self.closed, self.ready = max(self.bound, bound), True, None
 
-    def _relaxed_bound(self, cutoff: float) -> float:
-        """Messages over the mean of all stages, no memory limit: holds for every pattern."""
+    def never_fits(self) -> bool:
+        """Whether no plan of this split can fit the memory or the stages that pins allow."""
         ready = self.ready
         assert ready is not None
-        none = np.zeros(len(self.classes), dtype=bool)
-        weights = bound_weights(ready.problem, 0.0, none)
-        made = energy(ready.problem, weights, ready.domain, soft_penalties(ready.pins), cutoff)
-        if any(len(kept) == 0 for kept in made.kept):
-            return math.inf
-        messages = Messages(made)
-        for _ in range(SWEEPS):
-            messages.sweep()
-        return messages.bound()
+        ranges = stage_ranges(ready.problem, ready.pins)
+        if ranges is None:
+            return True
+        mode = self.spec.train.recompute
+        return memory_floor(ready.problem, ready.domain, ranges, mode) > self.capacity
 
     # ---- search ----------------------------------------------------------------------------
+
+    def any_plan(self, effort: Effort) -> bool:
+        """Whether some selection and stage map fit with one micro-batch in flight."""
+        held = [1] * self.split.stages
+        for pattern in self._starts(effort):
+            choice = self._choose(pattern, held, math.inf, effort.limits(0.5))
+            if choice.selection is not None:
+                return True
+        return False
 
     def search(self, cutoff: float, effort: Effort, report: Callable[[Found], None]) -> None:
         """Look for plans below `cutoff`; the split is closed afterwards, with the best bound."""
@@ -138,11 +224,14 @@ class SplitSearch:
 
         patterns = self._all_patterns()
         if patterns is not None:
-            bounds = [self._try(p, best, effort, keep, len(patterns)) for p in patterns]
+            bounds = []
+            for pattern in patterns:
+                bounds.append(self._try(pattern, best, effort, keep, len(patterns)))
             self._close(min(bounds, default=math.inf))
         else:
             bound = self._climb(best, effort, keep)
-            self._close(bound)
+            nothing = best == math.inf and self.never_fits()
+            self._close(math.inf if nothing else bound)
 
     def _all_patterns(self) -> list[Pattern] | None:
         """Every stage map with every recomputation, when there are few."""
@@ -244,7 +333,7 @@ class SplitSearch:
         share: int,
     ) -> float:
         """Search one pattern; a lower bound on its plans is returned."""
-        if effort.stop.is_set():
+        if effort.stop.is_set() or self.bound >= cutoff * (1 - 1e-9):
             return self.bound
         held = [1] * self.split.stages
         choice = self._choose(pattern, held, cutoff, effort.limits(1 / share))
@@ -301,7 +390,7 @@ class SplitSearch:
         """Alternate between selections for a pattern and patterns for a selection."""
         best: tuple[float, Selection, Pattern] | None = None
         for held in dict.fromkeys([tuple(self._full_flight()), (1,) * self.split.stages]):
-            for pattern in self._starts():
+            for pattern in self._starts(effort):
                 best = self._alternate(pattern, list(held), cutoff, effort, best)
                 if effort.stop.is_set():
                     break
@@ -362,8 +451,9 @@ class SplitSearch:
         )
         return model.solve(effort.limits(0.2))
 
-    def _starts(self) -> Iterator[Pattern]:
-        """Balanced stage maps: without recomputation, then with it everywhere."""
+    def _starts(self, effort: Effort) -> Iterator[Pattern]:
+        """Balanced stage maps (or any that the pins allow): without recomputation, then with it
+        everywhere."""
         ready = self.ready
         assert ready is not None
         mode = self.spec.train.recompute
@@ -381,7 +471,35 @@ class SplitSearch:
         modes = {"auto": (False, True), "none": (False,), "full": (True,)}[mode]
         for again in modes:
             flags = tuple(wishes.get(u, again and layer) for u, layer in enumerate(layers))
-            yield Pattern(stages, tuple(stage_of), flags)
+            pattern = Pattern(stages, tuple(stage_of), flags)
+            if respects(ready.pins, pattern):
+                yield pattern
+            else:
+                legal = self._legal_map(again, effort)
+                if legal is not None:
+                    yield legal
+
+    def _legal_map(self, again: bool, effort: Effort) -> Pattern | None:
+        """Any stage map that respects the pins and the graph."""
+        ready = self.ready
+        assert ready is not None
+        zero = np.zeros(len(self.spec.graph.units))
+        nothing = UnitCosts(*([zero] * 8))
+        model = StageModel(
+            ready.problem,
+            nothing,
+            self._full_flight(),
+            math.inf,
+            ready.pins,
+            may_recompute=False,
+            must_recompute=again,
+        )
+        return model.solve(effort.limits(0.2))
+
+
+def _alone(made: Energy) -> float:
+    """The sum of the least unary costs (infinite when a node has nothing left)."""
+    return math.fsum(float(theta.min(initial=np.inf)) for theta in made.unary)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,20 @@ those stages after its last one.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
+
 import numpy as np
 
 from solver.cost.collectives import Floats
 from solver.cost.quantities import COUNT, Quantity
-from solver.sharding.energy import Bools, Weights
+from solver.sharding.energy import Weights
 from solver.sharding.model import StageTerms
 from solver.sharding.problem import ShardingProblem
 from solver.stages.figures import FUSED_FAMILIES
 from solver.stages.pattern import PARTS, Counts, Pattern, counts
 
+EXTREMES = 2  # layer classes whose recomputation is tried both ways
 WORK = (Quantity.FORWARD, Quantity.INPUT_GRAD, Quantity.WEIGHT_GRAD)
 
 
@@ -104,42 +108,100 @@ def mean_weights(terms: StageTerms, price: float) -> Weights:
     return Weights(units, dict(enumerate(held)))
 
 
-def bound_weights(problem: ShardingProblem, price: float, recomputed: Bools) -> Weights:
-    """An objective that bounds the step time of *every* pattern of the split from below.
+def bound_weights(problem: ShardingProblem) -> list[Weights]:
+    """Objectives that each bound the step time of *every* pattern of the split from below, with P
+    stages, m micro-batches and W = F + B + weight gradients the work of one micro-batch.
 
-    With P stages and m micro-batches, the last stage starts after the forwards F of the others, and
-    for its share x of the work W of a micro-batch, `step >= F - F_last + m x`; the others need
-    `step >= m (W - x) / (P - 1)`. Weighted by u = m / ((P-1)(m-1) + m) and 1 - u, with
-    F_last <= x, x cancels: `step >= (1 - u) m W / (P - 1) + u F`. (Every stage depends on the one
-    before it only in a chain; with branches only `step >= m W / P` is used.) Tails: the mean over
-    stages. Memory: at least one micro-batch is in flight on every stage. `recomputed[c]` says
-    whether the units of class c are taken as recomputed.
+    1. Means. The mean over stages of `m W_s + tail_s` is at most the step. In a chain the last
+       stage also waits for the forwards before it: `step >= F - F_last + m W_last`, and the others
+       need `m (W - W_last) / (P - 1)`. Weighted by u = m / ((P-1)(m-1) + m) and 1 - u, with
+       F_last <= W_last, the last stage cancels: `step >= (1 - u) m W / (P - 1) + u F`.
+    2. The ramp of a chain. Before its first forward stage s waits for the forwards of the stages
+       before it, after its last input gradient those stages run theirs:
+       `step >= A_before + m A_s` with A = F + B (with a fused backward A = W). The least maximum
+       over s has all of them equal, A_s = A_0 (1 - 1/m)^s, so `step >= A / (1 - (1 - 1/m)^P)`.
     """
     m, stages = float(problem.split.microbatches), problem.split.stages
+    chain = stages > 1 and is_chain(problem)
+    work, forward = m / stages, 0.0
+    if chain:
+        u = m / ((stages - 1) * (m - 1) + m)
+        work, forward = (1 - u) * m / (stages - 1), u
+    mean = {**dict.fromkeys(WORK, work), Quantity.STEP: 1.0 / stages}
+    mean[Quantity.FORWARD] += forward
+    found = [_everywhere(problem, mean)]
+    if chain:
+        factor = 1.0 / (1.0 - (1.0 - 1.0 / m) ** stages)
+        fused = problem.spec.train.pipeline.family in FUSED_FAMILIES
+        found.append(_everywhere(problem, dict.fromkeys(WORK if fused else WORK[:2], factor)))
+    return found
+
+
+def priced_weights(problem: ShardingProblem, price: float, mode: str) -> Iterator[Weights]:
+    """The first objective of `bound_weights` plus `price` seconds per byte of mean stage memory,
+    with one micro-batch in flight; one for each extreme of recomputation.
+
+    For fixed strategies, time and memory are linear in how many layers are recomputed, so the
+    minimum over the extremes bounds everything between them.
+    """
+    base = bound_weights(problem)[0]
+    stages = problem.split.stages
+    each = price / stages
+    units = unit_counts(problem)
+    for extreme in extremes(problem, mode):
+        factors = base.units.copy()
+        again = np.where(extreme[:, None] == 1, units, 0.0)
+        plain = np.where(extreme[:, None] == 0, units, 0.0)
+        factors[..., Quantity.AGAIN] = problem.split.microbatches / stages * again
+        factors[..., Quantity.STATIC] = each * units
+        factors[..., Quantity.KEPT] = each * again
+        factors[..., Quantity.SAVED_B] = factors[..., Quantity.SAVED_W] = each * plain
+        once = base.held[0].copy() if base.held else np.zeros(COUNT)
+        once[Quantity.STATIC] = each
+        yield Weights(factors, dict.fromkeys(range(len(problem.stores)), once))
+
+
+def extremes(problem: ShardingProblem, mode: str) -> Iterator[Floats]:
+    """Recomputation of every class: 1, 0, or 2 for "counts neither way" (a valid relaxation)."""
+    layers = [c for c, k in enumerate(problem.classes) if k.is_layer]
+    again = np.zeros(len(problem.classes))
+    if mode != "auto":
+        again[layers] = mode == "full"
+        yield again
+        return
+    again[layers[EXTREMES:]] = 2
+    for values in itertools.product((0, 1), repeat=min(EXTREMES, len(layers))):
+        again[layers[:EXTREMES]] = values
+        yield again.copy()
+
+
+def unit_counts(problem: ShardingProblem) -> Floats:
+    """[class, part]: how many units of the graph are in each group."""
     number = np.array([len(c.units) for c in problem.classes], dtype=np.float64)
     units = np.zeros((len(problem.classes), len(PARTS)))
     units[:, PARTS["every"]], units[:, PARTS["first"]] = number, 1.0
     units[:, PARTS["rest"]] = number - 1.0
-    again = np.where(recomputed[:, None], units, 0.0)
-    work, forward = m / stages, 0.0
-    if stages > 1 and is_chain(problem):
-        u = m / ((stages - 1) * (m - 1) + m)
-        work, forward = (1 - u) * m / (stages - 1), u
-    own = {**dict.fromkeys(WORK, work), Quantity.AGAIN: work, Quantity.STEP: 1.0 / stages}
-    own[Quantity.FORWARD] += forward
-    factors = _factors(units, again, own)
-    each = price / stages
-    factors[..., Quantity.STATIC] = each * units
-    factors[..., Quantity.KEPT] = each * again
-    for saved in (Quantity.SAVED_B, Quantity.SAVED_W):
-        factors[..., saved] = each * (units - again)
+    return units
+
+
+def _everywhere(problem: ShardingProblem, factor: dict[Quantity, float]) -> Weights:
+    """The same factors for every unit of the graph, wherever it is."""
+    units = unit_counts(problem)
     once = np.zeros(COUNT)
-    once[Quantity.STEP], once[Quantity.STATIC] = 1.0 / stages, each
-    return Weights(factors, dict.fromkeys(range(len(problem.stores)), once))
+    once[Quantity.STEP] = factor.get(Quantity.STEP, 0.0)
+    held = dict.fromkeys(range(len(problem.stores)), once)
+    return Weights(_factors(units, np.zeros_like(units), factor), held)
 
 
 def is_chain(problem: ShardingProblem) -> bool:
     """Whether every unit but the first reads from the unit before it, so that stages form a chain
     however units are mapped."""
-    joined = {(x.source_unit, x.target_unit) for x in problem.sends}
-    return all((u - 1, u) in joined for u in range(1, len(problem.spec.graph.units)))
+    graph, wires = problem.spec.graph, problem.wiring
+    number = {name: u for u, unit in enumerate(graph.units) for name in unit.operators}
+    joined = {
+        (number[wires.producer[use.tensor][0]], number[op.name])
+        for op in graph.operators
+        for use in op.inputs
+        if use.tensor in wires.producer
+    }
+    return all((u - 1, u) in joined for u in range(1, len(graph.units)))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from dsl.spec import Operator, Spec
-from solver.cost.collectives import Floats, link_groups
+from solver.cost.collectives import Floats
 from solver.cost.compute import rates
 from solver.cost.operators import (
     Assigned,
@@ -20,38 +21,85 @@ from solver.cost.operators import (
     working_bytes,
 )
 from solver.cost.quantities import COUNT, Quantity
-from solver.cost.redistribution import NONE, PARTIAL, States, Wires, to_states
-from solver.cost.storage import StorageCosting, storage_table
+from solver.cost.redistribution import NONE, PARTIAL, States, make_wires, to_states
+from solver.cost.storage import Bools, StorageCosting, storage_table
 from solver.sharding.edges import EdgeBuilder
-from solver.sharding.problem import Edge, Node, Send, ShardingProblem, Store
+from solver.sharding.problem import Node, ShardingProblem, Store
 from solver.space.fold import UnitClass, Wiring
 from solver.space.mesh import Split, interchangeable
-from solver.space.strategies import assignments, is_whole_space
+from solver.space.strategies import assignments, is_whole_space, uniform_assignments
 
 
 class NoStrategyError(Exception):
     """An operator cannot run on this split at all; the split is to be skipped."""
 
 
-def build(
-    spec: Spec,
-    split: Split,
-    wiring: Wiring,
-    classes: tuple[UnitClass, ...],
-    named: frozenset[str],
-) -> ShardingProblem:
-    """All nodes, edges and stores of a split; NoStrategyError if one has no strategy."""
-    sizes = np.array([p.size for p in split.sharding], dtype=np.int64)
-    wires = Wires(sizes, link_groups(split.sharding))
-    costing = Costing(
-        spec.graph, rates(spec.mesh.device, spec.train.precision), wires, split.microbatches
-    )
-    builder = _Builder(spec, split, wiring, classes, named, costing)
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What all splits of a spec share. `named`: sub-axes that a pin tells apart."""
+
+    spec: Spec
+    wiring: Wiring
+    classes: tuple[UnitClass, ...]
+    named: frozenset[str]
+
+
+def build(frame: Frame, split: Split, coarse: bool) -> ShardingProblem:
+    """The nodes and stores of a split, without edges; NoStrategyError if a node has no strategy.
+
+    `coarse` keeps the strategies that give all interchangeable sub-axes to one index: few enough
+    to find a first plan at once.
+    """
+    spec = frame.spec
+    device = rates(spec.mesh.device, spec.train.precision)
+    costing = Costing(spec.graph, device, make_wires(split.sharding), split.microbatches)
+    builder = _Builder(spec, split, frame.wiring, frame.classes, frame.named, costing, coarse)
     builder.add_operators()
     builder.add_layouts()
-    builder.add_edges()
     builder.add_stores()
     return builder.problem()
+
+
+def keep_strategies(problem: ShardingProblem, kept: Sequence[Bools]) -> ShardingProblem:
+    """The problem with only these strategies of every node; it must not have edges yet."""
+    assert not problem.edges
+    nodes = tuple(
+        replace(
+            node,
+            unary=node.unary[:, mask],
+            working=node.working[mask],
+            operator_states=None
+            if node.operator_states is None
+            else OperatorStates(node.operator_states.op, node.operator_states.assigned[mask]),
+            states=None if node.states is None else node.states[mask],
+            variants=tuple(v for v, there in zip(node.variants, mask, strict=False) if there),
+        )
+        for node, mask in zip(problem.nodes, kept, strict=True)
+    )
+    stores = tuple(replace(s, labels=s.labels[kept[s.node]]) for s in problem.stores)
+    return replace(problem, nodes=nodes, stores=stores)
+
+
+def with_edges(problem: ShardingProblem) -> ShardingProblem:
+    """The problem with redistributions between producers, shared layouts and readers, and with
+    what units send each other."""
+    place = {}
+    units = problem.spec.graph.units
+    class_of = {u: (c, i) for c, k in enumerate(problem.classes) for i, u in enumerate(k.units)}
+    for unit in units:
+        for position, name in enumerate(unit.operators):
+            place[name] = (*class_of[unit.name], position)
+    edges, sends = EdgeBuilder(
+        problem.costing,
+        problem.wiring,
+        problem.nodes,
+        problem.node_of_operator,
+        problem.node_of_tensor,
+        place,
+        [len(c.units) for c in problem.classes],
+        {unit.name: i for i, unit in enumerate(units)},
+    ).build()
+    return replace(problem, edges=edges, sends=sends)
 
 
 @dataclass
@@ -62,20 +110,18 @@ class _Builder:
     classes: tuple[UnitClass, ...]
     named: frozenset[str]
     costing: Costing
+    coarse: bool
     nodes: list[Node] = field(default_factory=list)
     stores: list[Store] = field(default_factory=list)
     node_of_operator: dict[str, int] = field(default_factory=dict)
     node_of_tensor: dict[str, int] = field(default_factory=dict)
     store_of_parameter: dict[str, int] = field(default_factory=dict)
-    edges: tuple[Edge, ...] = ()
-    sends: tuple[Send, ...] = ()
 
     def __post_init__(self) -> None:
         graph = self.spec.graph
         self.class_of: dict[str, tuple[int, int]] = {
             unit: (c, i) for c, k in enumerate(self.classes) for i, unit in enumerate(k.units)
         }
-        self.unit_number = {unit.name: i for i, unit in enumerate(graph.units)}
         self.place: dict[str, tuple[int, int, int]] = {}  # operator -> class, unit, position
         for unit in graph.units:
             c, i = self.class_of[unit.name]
@@ -127,10 +173,14 @@ class _Builder:
     def _operator_cuts(self, op: Operator) -> Assigned:
         position = {index.name: i for i, index in enumerate(op.indices)}
         choices = sorted(position[name] for name in op.cuttable)
-        rows = assignments(
-            len(choices) + 1, len(self.split.sharding), self.groups, self.whole_space
-        )
+        rows = self._assignments(len(choices) + 1)
         return np.array([*choices, -1], dtype=np.int8)[rows]
+
+    def _assignments(self, choices: int) -> Assigned:
+        width = len(self.split.sharding)
+        if self.coarse:
+            return uniform_assignments(choices, width, self.groups)
+        return assignments(choices, width, self.groups, self.whole_space)
 
     def _variant_cuts(self, op: Operator) -> tuple[Assigned, list[int]]:
         number = {part.name: a for a, part in enumerate(self.split.sharding)}
@@ -198,7 +248,7 @@ class _Builder:
         names = reader.inputs[read.position].indices
         order = sorted(range(len(names)), key=lambda j: rank[names[j]])
         values = [*order, NONE] + ([PARTIAL] if declared.needs_gradient else [])
-        rows = assignments(len(values), len(self.split.sharding), self.groups, self.whole_space)
+        rows = self._assignments(len(values))
         states: States = np.array(values, dtype=np.int8)[rows]
         fits = np.ones(len(states), dtype=bool)
         for j, dim in enumerate(declared.dims):
@@ -233,22 +283,6 @@ class _Builder:
         if savers:
             by_weight = any(weight_gradient(op, self.spec.graph) for op in savers)
             unary[Quantity.SAVED_W if by_weight else Quantity.SAVED_B] += local
-
-    # ---- edges -----------------------------------------------------------------------------
-
-    def add_edges(self) -> None:
-        """Redistributions between producers, shared layouts and readers; transfers of units."""
-        made = EdgeBuilder(
-            self.costing,
-            self.wiring,
-            self.nodes,
-            self.node_of_operator,
-            self.node_of_tensor,
-            self.place,
-            [len(c.units) for c in self.classes],
-            self.unit_number,
-        ).build()
-        self.edges, self.sends = made
 
     # ---- stores ----------------------------------------------------------------------------
 
@@ -310,9 +344,9 @@ class _Builder:
             self.wiring,
             self.classes,
             tuple(self.nodes),
-            self.edges,
+            (),
             tuple(self.stores),
-            self.sends,
+            (),
             self.node_of_operator,
             self.node_of_tensor,
             self.store_of_parameter,

@@ -1,8 +1,7 @@
 """Lower bounds and selections for an `Energy` by sequential message passing.
 
 Tree-reweighted message passing, Kolmogorov, "Convergent Tree-Reweighted Message Passing for Energy
-Minimization", 2006 (TRW-S). Any messages give a valid bound: they only move cost between unary
-and pairwise terms, so `sum of node minima + sum of edge minima` never exceeds the minimum.
+Minimization", 2006 (TRW-S).
 """
 
 from __future__ import annotations
@@ -38,6 +37,8 @@ class Messages:
         for number, pair in enumerate(pairs):
             self.at[pair.u].append(number)
             self.at[pair.v].append(number)
+        self.bound = self.marginal_bound = -math.inf
+        self.excess = [np.zeros(len(theta)) for theta in self.energy.unary]
         self.share = []
         for node, touching in enumerate(self.at):
             later = sum(1 for e in touching if self._other(e, node) > node)
@@ -62,46 +63,55 @@ class Messages:
             total += here[labels]
         return total
 
-    def sweep(self) -> None:
-        """One forward and one backward pass."""
+    def sweep(self) -> float:
+        """One forward and one backward pass; the lower bound after them.
+
+        The bound is what the backward pass subtracts to bring every belief and every message to a
+        minimum of zero (Kolmogorov 2006, section 3.3); it never falls from sweep to sweep.
+        """
         count = len(self.energy.unary)
-        for order in (range(count), range(count - 1, -1, -1)):
-            forward = order.step > 0
-            for node in order:
-                self._send(node, forward)
+        self._pass(range(count), forward=True)
+        before = self.bound
+        found = self._pass(range(count - 1, -1, -1), forward=False)
+        # A belief's excess holds against the bound of the moment it was formed, and that is no
+        # less than the bound of the sweep before.
+        self.marginal_bound = before
+        self.bound = max(before, found)
+        return self.bound
 
-    def _send(self, node: int, forward: bool) -> None:
-        belief = self.belief(node)
-        for edge in self.at[node]:
-            if (self._other(edge, node) > node) != forward:
-                continue
-            labels, theta, here, there = self._view(edge, node)
-            own = self.share[node] * _label_minima(belief, labels, len(here)) - here
-            message = (theta + own[:, None]).min(axis=0)
-            there[:] = message - message.min()
+    def run(self, sweeps: int, tolerance: float = 1e-4) -> None:
+        """Sweep, at least twice, until the bound gains a share below `tolerance`."""
+        for done in range(max(sweeps, 2)):
+            before = self.bound
+            after = self.sweep()
+            if done and after - before <= tolerance * abs(after):
+                return
 
-    def _reduced(self, edge: int) -> Floats:
-        pair = self.energy.pairs[edge]
-        return pair.theta - self.to_u[edge][:, None] - self.to_v[edge][None]
+    def _pass(self, order: range, forward: bool) -> float:
+        total: list[float] = []
+        for node in order:
+            belief = self.belief(node)
+            least = float(belief.min())
+            total.append(least)
+            belief -= least
+            if not forward:
+                self.excess[node] = belief
+            for edge in self.at[node]:
+                if (self._other(edge, node) > node) == forward:
+                    total.append(self._send(edge, node, belief))
+        return math.fsum(total)
 
-    def bound(self) -> float:
-        """A lower bound on the least energy."""
-        nodes = [float(self.belief(n).min()) for n in range(len(self.energy.unary))]
-        edges = [float(self._reduced(e).min()) for e in range(len(self.energy.pairs))]
-        return math.fsum(nodes) + math.fsum(edges)
+    def _send(self, edge: int, node: int, belief: Floats) -> float:
+        labels, theta, here, there = self._view(edge, node)
+        own = self.share[node] * _label_minima(belief, labels, len(here)) - here
+        message = (theta + own[:, None]).min(axis=0)
+        least = float(message.min())
+        there[:] = message - least
+        return least
 
-    def marginals(self) -> tuple[float, list[Floats]]:
-        """The bound, and for every node a lower bound on the energy with each strategy fixed."""
-        beliefs = [self.belief(n) for n in range(len(self.energy.unary))]
-        total = math.fsum(float(b.min()) for b in beliefs)
-        excess = [b - b.min() for b in beliefs]
-        for number, pair in enumerate(self.energy.pairs):
-            reduced = self._reduced(number)
-            least = float(reduced.min())
-            total += least
-            excess[pair.u] += (reduced.min(axis=1) - least)[pair.labels_u]
-            excess[pair.v] += (reduced.min(axis=0) - least)[pair.labels_v]
-        return total, [total + e for e in excess]
+    def marginals(self) -> list[Floats]:
+        """For every node a lower bound with each strategy fixed; needs two sweeps."""
+        return [self.marginal_bound + excess for excess in self.excess]
 
     def decode(self) -> list[int]:
         """A selection: nodes in order, each given the earlier ones and the later ones' messages."""

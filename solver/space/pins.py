@@ -99,13 +99,13 @@ def _breaks_storage(
     store = problem.stores[number]
     sharding = [part.name for part in problem.split.sharding]
     members = [sharding.index(p) for p in wish.parts if p in sharding]
-    stored = store.costs.sets[STORED_LEVEL[wish.what]][:, :, members]
+    used = store.costs.used_cuts[:, None, members]
+    stored = store.costs.sets[STORED_LEVEL[wish.what]][:, :, members] | used
     if forbids:
         return np.asarray(stored.any(axis=-1))
     if len(members) < len(wish.parts):
         return np.ones(stored.shape[:2], dtype=bool)
-    used = store.costs.used_cuts[:, members]
-    return np.asarray(~(stored | used[:, None, :]).all(axis=-1))
+    return np.asarray(~stored.all(axis=-1))
 
 
 def stage_allowed(wish: UnitWish, stage: int, stages: int) -> bool:

@@ -44,6 +44,15 @@ def assignments(
     return rows
 
 
+def uniform_assignments(choices: int, width: int, groups: Sequence[Interchangeable]) -> Assignments:
+    """Rows that give all sub-axes of a group the same value."""
+    rows = np.zeros((choices ** len(groups), width), dtype=np.int8)
+    for n, values in enumerate(itertools.product(range(choices), repeat=len(groups))):
+        for group, value in zip(groups, values, strict=True):
+            rows[n, list(group.positions)] = value
+    return rows
+
+
 def is_whole_space(largest_choices: int, width: int) -> bool:
     """Whether the whole space is small enough to keep; decided once per problem, for all
     operators, since mixing the two would misalign layouts."""

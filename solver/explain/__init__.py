@@ -1,0 +1,1 @@
+"""Why there is no plan: minimal conflicts and the cheapest ways out."""

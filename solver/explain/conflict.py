@@ -1,0 +1,119 @@
+"""The minimal set of hard pins and limits that cannot hold together, and ways out.
+
+Deletion with re-solves: constraints are dropped one by one, limits first and then pins from the
+last to the first; a drop is kept when no plan exists without the constraint. What is left is
+minimal: each member's removal makes a plan possible (as far as that could be decided). Limits go
+first so that the pins a user wrote are blamed rather than limits (QuickXplain's preference
+order, Junker 2004).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dsl.spec import Limit, Pin, Spec
+from solver.explain.feasible import Verdict, feasible
+
+SECONDS = 1.0  # deterministic seconds per question and split
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """A hard pin or a limit, by its number in the spec."""
+
+    is_limit: bool
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Members of a minimal conflict and changes that each make a plan possible."""
+
+    conflict: tuple[dict[str, Any], ...]
+    relaxations: tuple[dict[str, Any], ...]
+
+
+@dataclass
+class Explainer:
+    """Explains one infeasible spec; every question is a feasibility check of a weaker spec."""
+
+    spec: Spec
+    workers: int
+    seed: int
+    stop: threading.Event
+
+    def explain(self) -> Explanation:
+        """The minimal conflict and the ways out, in the spec's order."""
+        members = self._constraints()
+        for constraint in list(members):
+            rest = [c for c in members if c != constraint]
+            if self._verdict(rest) is Verdict.NO:
+                members = rest
+        ordered = sorted(members, key=lambda c: self._item(c).span)
+        return Explanation(
+            tuple(self._row(c) for c in ordered),
+            tuple(row for c in ordered for row in self._ways_out(c)),
+        )
+
+    def _constraints(self) -> list[Constraint]:
+        limits = [Constraint(True, i) for i in range(len(self.spec.limits))]
+        hard = [i for i, pin in enumerate(self.spec.pins) if pin.weight is None]
+        return limits + [Constraint(False, i) for i in reversed(hard)]
+
+    def _item(self, constraint: Constraint) -> Pin | Limit:
+        source: Sequence[Pin | Limit] = self.spec.limits if constraint.is_limit else self.spec.pins
+        return source[constraint.number]
+
+    def _row(self, constraint: Constraint) -> dict[str, Any]:
+        item = self._item(constraint)
+        row = {"text": item.text, "file": item.span.file, "line": item.span.line}
+        if isinstance(item, Pin) and item.via:
+            row["via"] = [{"file": s.file, "line": s.line} for s in item.via]
+        return row
+
+    def _verdict(self, kept: Sequence[Constraint], limit: Limit | None = None) -> Verdict:
+        """Whether the spec with only these constraints (and maybe one changed limit) has a plan."""
+        pins = tuple(
+            pin
+            for i, pin in enumerate(self.spec.pins)
+            if pin.weight is not None or Constraint(False, i) in kept
+        )
+        limits = [x for i, x in enumerate(self.spec.limits) if Constraint(True, i) in kept]
+        if limit is not None:
+            limits.append(limit)
+        weaker = replace(self.spec, pins=pins, limits=tuple(limits))
+        return feasible(weaker, SECONDS, self.workers, self.seed, self.stop)
+
+    # ---- ways out --------------------------------------------------------------------------
+
+    def _ways_out(self, constraint: Constraint) -> list[dict[str, Any]]:
+        """Drop the constraint, or loosen a memory limit; each is tried against the whole spec."""
+        rest = [c for c in self._constraints() if c != constraint]
+        row = self._row(constraint)
+        item = self._item(constraint)
+        if isinstance(item, Limit) and item.quantity == "memory":
+            least = self._least_memory(item, rest)
+            if least is None:
+                return []
+            return [{**row, "change": f"memory >= {least / 2**30:.1f} GiB", "bytes": least}]
+        if self._verdict(rest) is not Verdict.YES:
+            return []
+        return [{**row, "change": f"drop line {item.span.line}"}]
+
+    def _least_memory(self, limit: Limit, rest: Sequence[Constraint]) -> float | None:
+        """The least limit, to a tenth of a GiB, under which a plan was found."""
+        step = 2**30 / 10
+        low = limit.value
+        high = max(self.spec.mesh.device.memory_bytes, 2 * low)
+        if self._verdict(rest, replace(limit, value=high)) is not Verdict.YES:
+            return None
+        while high - low > step:
+            middle = (low + high) / 2
+            if self._verdict(rest, replace(limit, value=middle)) is Verdict.YES:
+                high = middle
+            else:
+                low = middle
+        return -(-high // step) * step

@@ -1,0 +1,101 @@
+"""The least memory any plan of a split needs: proves that nothing fits.
+
+For every selection and every stage map, the memory of the fullest stage is at least the mean over
+stages, and at least that of the units that pins (and the order of the graph) force onto a stage.
+Parameters, gradients, optimizer state and one micro-batch in flight are counted, buffers are not.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from solver.cost.collectives import Floats
+from solver.cost.quantities import COUNT, Quantity
+from solver.search.terms import extremes
+from solver.sharding.energy import Domain, Weights, energy
+from solver.sharding.messages import Messages
+from solver.sharding.problem import ShardingProblem
+from solver.space.pins import PinMasks, stage_allowed
+from solver.stages.pattern import PARTS, unit_places
+
+SWEEPS = 8
+GIB = 2.0**30
+
+
+def stage_ranges(
+    problem: ShardingProblem, pins: tuple[PinMasks, ...]
+) -> list[tuple[int, int]] | None:
+    """First and last stage every unit may be on, by hard pins and edges; None: nowhere."""
+    stages = problem.split.stages
+    units = len(problem.spec.graph.units)
+    allowed = [set(range(stages)) for _ in range(units)]
+    for pin in pins:
+        for wish in pin.units if pin.is_hard else ():
+            if wish.stages is not None:
+                fine = {s for s in range(stages) if stage_allowed(wish, s, stages)}
+                allowed[wish.unit] &= fine
+    edges = sorted({(x.source_unit, x.target_unit) for x in problem.sends})
+    for _ in range(2):  # edges go forward, so one pass each way settles all
+        for source, target in edges:
+            least = min(allowed[source], default=stages)
+            allowed[target] = {s for s in allowed[target] if s >= least}
+        for source, target in reversed(edges):
+            most = max(allowed[target], default=-1)
+            allowed[source] = {s for s in allowed[source] if s <= most}
+    if not all(allowed):
+        return None
+    return [(min(a), max(a)) for a in allowed]
+
+
+def memory_floor(
+    problem: ShardingProblem, domain: Domain, ranges: list[tuple[int, int]], mode: str
+) -> float:
+    """Bytes that the fullest stage needs at least."""
+    places = unit_places(problem)
+    floors = [_least(problem, domain, _units(problem, places, None, ranges), mode, True)]
+    forced = sorted({low for low, high in ranges if low == high})
+    if problem.split.stages > 1:
+        for stage in forced:
+            units = _units(problem, places, stage, ranges)
+            floors.append(_least(problem, domain, units, mode, False))
+    return max(floors)
+
+
+def _units(
+    problem: ShardingProblem,
+    places: list[tuple[int, int]],
+    stage: int | None,
+    ranges: list[tuple[int, int]],
+) -> Floats:
+    """[class, part] counts of the units forced onto a stage (None: a mean stage)."""
+    units = np.zeros((len(problem.classes), len(PARTS)))
+    for (c, i), (low, high) in zip(places, ranges, strict=True):
+        if stage is None or low == high == stage:
+            for part in ("every", "first" if i == 0 else "rest"):
+                units[c, PARTS[part]] += 1
+    return units / problem.split.stages if stage is None else units
+
+
+def _least(problem: ShardingProblem, domain: Domain, units: Floats, mode: str, mean: bool) -> float:
+    least = np.inf
+    for again in extremes(problem, mode):
+        factors = np.zeros((*units.shape, COUNT))
+        factors[..., Quantity.STATIC] = units / GIB
+        recomputed = np.where(again[:, None] == 1, units, 0.0)
+        plain = np.where(again[:, None] == 0, units, 0.0)
+        factors[..., Quantity.KEPT] = recomputed / GIB
+        for saved in (Quantity.SAVED_B, Quantity.SAVED_W):
+            factors[..., saved] = plain / GIB
+        held = {}
+        for j, store in enumerate(problem.stores):
+            once = np.zeros(COUNT)
+            present = units[list(store.holders), 0].sum() > 0
+            once[Quantity.STATIC] = (1 / problem.split.stages if mean else float(present)) / GIB
+            held[j] = once
+        made = energy(problem, Weights(factors, held), domain, {})
+        if any(len(kept) == 0 for kept in made.kept):
+            return np.inf
+        messages = Messages(made)
+        messages.run(SWEEPS)
+        least = min(least, messages.bound * GIB)
+    return least
