@@ -31,7 +31,7 @@ CODES: tuple[Code, ...] = (
         "MMP108",
         "plan statement in an imported file",
         "`mesh`, `model x = ...`, `train`, `limit`, `pin`, `forbid`, `apply` and `minimize` stand "
-        "in the spec that is planned; an imported file declares models, kinds, devices, strategies.",
+        "in the spec that is planned; an imported file only declares.",
     ),
     Code("MMP109", "another language version", "The file asks for a version not known here."),
     Code("MMP110", "name of another sort", "A model stands where a kind is needed, or the like."),

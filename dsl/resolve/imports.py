@@ -17,7 +17,7 @@ from dsl.resolve.modules import (
     Whole,
     name_of,
 )
-from dsl.resolve.report import RejectedError, Reporter
+from dsl.resolve.report import RejectedError, Reporter, attempt
 from dsl.span import Span
 from dsl.suggest import did_you_mean, nearest
 from dsl.syntax import (
@@ -110,7 +110,7 @@ class Loader:
 
     def _bind(self, module: Module, name: Name, bound: Bound) -> None:
         first = module.names.get(name.text)
-        if first is None:
+        if first is None or isinstance(first, Broken):
             module.names[name.text] = bound
             return
         both_imports = not isinstance(first, Declared) and not isinstance(bound, Declared)
@@ -137,7 +137,7 @@ class Loader:
             alias = self._module_name(statement)
             self._bind(module, alias, Whole(source, alias.span))
         for original, local in statement.names:
-            self._import_name(module, source, statement.source, original, local)
+            attempt(self._import_name, module, source, statement.source, original, local)
 
     def _import_name(
         self, module: Module, source: Module, shown: str, original: Name, local: Name
