@@ -11,7 +11,6 @@ from dsl.resolve import units
 from dsl.resolve.formulas import Bindings, FormulaBinder, total
 from dsl.resolve.kinds import KindDef, show_formal
 from dsl.resolve.report import Reporter
-from dsl.resolve.values import Names
 from dsl.span import Span
 
 
@@ -33,23 +32,33 @@ class Actual:
 
 
 @dataclass(frozen=True, slots=True)
-class BoundKind:
-    """What the kind says about operators with these indices; shared by all of them.
+class Cuts:
+    """Which indices may be cut and what that means; fields as in `spec.Operator`."""
 
-    `gradients` has (FLOPs, bytes) for every operand. `operands` and `results` are their indices.
-    """
-
-    operands: tuple[tuple[str, ...], ...]
-    results: tuple[tuple[str, ...], ...]
-    indices: tuple[spec.Index, ...]
     cuttable: tuple[str, ...]
     sums: tuple[str, ...]
     ties: tuple[tuple[str, tuple[str, ...]], ...]
-    across: tuple[tuple[str, Formula], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Formulas as in `spec.Operator`; `gradients` has (FLOPs, bytes) for every operand."""
+
     forward_flops: Formula
     forward_traffic: Formula
     gradients: tuple[tuple[Formula, Formula], ...]
+    across: tuple[tuple[str, Formula], ...]
     saved_extra: Formula
+
+
+@dataclass(frozen=True, slots=True)
+class BoundKind:
+    """What the kind says about operators with these indices; shared by all of them."""
+
+    results: tuple[tuple[str, ...], ...]
+    indices: tuple[spec.Index, ...]
+    cuts: Cuts
+    costs: Costs
 
 
 def match_indices(
@@ -160,23 +169,22 @@ def bind_kind(
         for formal, taken, actual in zip(formals, used, (*operands, *results), strict=True)
     }
     bindings = Bindings(bound, tensors, tuple(index.name for index in indices))
-    split = len(operands)
-    return _laid_out(kind, bindings, used[:split], used[split:], indices, kind.module, report)
+    taken = used[len(operands) :]
+    for indices_of, actual in zip(taken, results, strict=True):
+        if len(set(indices_of)) < len(indices_of):
+            message = f"this result would have an index twice: {_show(indices_of)}"
+            raise report.error("MMP309", message, actual.span)
+    return BoundKind(
+        tuple(taken), indices, _cuts(kind, bindings, taken), _costs(kind, bindings, report)
+    )
 
 
 def _taken(formal: syntax.Formal, bound: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(name for pattern in formal.patterns for name in bound[pattern.name.text])
 
 
-def _laid_out(
-    kind: KindDef,
-    bindings: Bindings,
-    operands: Sequence[tuple[str, ...]],
-    results: Sequence[tuple[str, ...]],
-    indices: tuple[spec.Index, ...],
-    names: Names,
-    report: Reporter,
-) -> BoundKind:
+def _cuts(kind: KindDef, bindings: Bindings, results: Sequence[tuple[str, ...]]) -> Cuts:
+    """An index may be cut when it is neither whole nor tied, and in a result or listed by `sum`."""
     order = bindings.space
 
     def stands_for(formals: Sequence[str]) -> tuple[str, ...]:
@@ -190,42 +198,40 @@ def _laid_out(
         for formal, drivers in kind.ties
         for name in bindings.indices[formal]
     )
-    tied = [name for name, _ in ties]
-    flops = FormulaBinder(bindings, names, units.FLOP, report)
-    traffic = FormulaBinder(bindings, names, units.BYTES, report)
-    moved: Formula = total([Extent(t, size) for t, size in bindings.tensors.values()])
+    fixed = {*whole, *(name for name, _ in ties)}
+    return Cuts(
+        tuple(n for n in order if n not in fixed and (n in in_results or n in summed)),
+        tuple(n for n in summed if n not in in_results),
+        ties,
+    )
+
+
+def _costs(kind: KindDef, bindings: Bindings, report: Reporter) -> Costs:
+    """FLOPs are 0 and traffic is all operands and results once where the kind says nothing."""
+    flops = FormulaBinder(bindings, kind.module, units.FLOP, report)
+    traffic = FormulaBinder(bindings, kind.module, units.BYTES, report)
     none = Constant(0.0)
+    moved = total([Extent(taken, size) for taken, size in bindings.tensors.values()])
 
-    def cost(binder: FormulaBinder, expr: syntax.Expr | None, default: Formula) -> Formula:
-        return default if expr is None else binder.bind(expr)
+    def gradient(operand: str) -> tuple[Formula, Formula]:
+        work, bytes_ = kind.flops.gradients.get(operand), kind.traffic.gradients.get(operand)
+        return _bound(flops, work, none), _bound(traffic, bytes_, moved)
 
-    return BoundKind(
-        operands=tuple(operands),
-        results=tuple(results),
-        indices=indices,
-        cuttable=tuple(
-            name
-            for name in order
-            if name not in whole and name not in tied and (name in in_results or name in summed)
-        ),
-        sums=tuple(name for name in summed if name not in in_results),
-        ties=ties,
+    return Costs(
+        forward_flops=_bound(flops, kind.flops.forward, none),
+        forward_traffic=_bound(traffic, kind.traffic.forward, moved),
+        gradients=tuple(gradient(formal.name.text) for formal in kind.operands),
         across=tuple(
             (name, traffic.bind(expr))
             for formal, expr in kind.across
             for name in bindings.indices[formal]
         ),
-        forward_flops=cost(flops, kind.flops.forward, none),
-        forward_traffic=cost(traffic, kind.traffic.forward, moved),
-        gradients=tuple(
-            (
-                cost(flops, kind.flops.gradients.get(formal.name.text), none),
-                cost(traffic, kind.traffic.gradients.get(formal.name.text), moved),
-            )
-            for formal in kind.operands
-        ),
         saved_extra=total([traffic.bind(expr) for expr in kind.saved_extra]),
     )
+
+
+def _bound(binder: FormulaBinder, expr: syntax.Expr | None, default: Formula) -> Formula:
+    return default if expr is None else binder.bind(expr)
 
 
 def check_kind(kind: KindDef, report: Reporter) -> None:

@@ -133,36 +133,35 @@ def _bind(
 ) -> spec.Operator:
     bound = _bound_kind(statement, kind, reads, scope, graph)
     backward = any(read.tensor.needs_gradient for read in reads)
-    inputs = tuple(
-        spec.Use(
-            read.tensor.name,
-            read.indices,
-            formal.name.text,
-            backward and formal.name.text in kind.saves,
-        )
-        for read, formal in zip(reads, kind.operands, strict=True)
-    )
-    gradients = tuple(
-        spec.Gradient(position, *bound.gradients[position])
-        for position, read in enumerate(reads)
-        if read.tensor.needs_gradient
-    )
+    cuts, costs = bound.cuts, bound.costs
     return spec.Operator(
         name=node.path,
         kind=kind.name,
-        inputs=inputs,
+        inputs=tuple(
+            spec.Use(
+                read.tensor.name,
+                read.indices,
+                formal.name.text,
+                backward and formal.name.text in kind.saves,
+            )
+            for read, formal in zip(reads, kind.operands, strict=True)
+        ),
         results=_add_results(statement.results, kind, bound, backward, scope, graph),
         indices=bound.indices,
-        cuttable=bound.cuttable,
-        sums=bound.sums,
-        ties=bound.ties,
-        across=bound.across,
+        cuttable=cuts.cuttable,
+        sums=cuts.sums,
+        ties=cuts.ties,
+        across=costs.across,
         engine=kind.engine,
         efficiency=kind.efficiency,
-        forward_flops=bound.forward_flops,
-        forward_traffic=bound.forward_traffic,
-        gradients=gradients,
-        saved_extra=bound.saved_extra if backward else Constant(0.0),
+        forward_flops=costs.forward_flops,
+        forward_traffic=costs.forward_traffic,
+        gradients=tuple(
+            spec.Gradient(position, *costs.gradients[position])
+            for position, read in enumerate(reads)
+            if read.tensor.needs_gradient
+        ),
+        saved_extra=costs.saved_extra if backward else Constant(0.0),
         variants=(),
         unit="",
         span=statement.span,
@@ -183,29 +182,20 @@ def _bound_kind(
         else tuple(e.index.name for e in index_entries(result.indices, scope, graph.report))
         for result in statement.results
     ]
-    names = dict.fromkeys(
-        name for taken in (*(r.indices for r in reads), *given) if taken for name in taken
-    )
+    operands = [
+        Actual(read.indices, read.tensor.element_bytes, operand.span)
+        for read, operand in zip(reads, statement.operands, strict=True)
+    ]
+    results = [
+        Actual(taken, graph.precision.activation_bytes, result.span)
+        for taken, result in zip(given, statement.results, strict=True)
+    ]
+    names = dict.fromkeys(n for actual in (*operands, *results) for n in actual.indices or ())
     entries = {name: entry for name in names if (entry := scope.entry(name)) is not None}
-    sizes = tuple(read.tensor.element_bytes for read in reads)
-    key = (
-        kind.span,
-        tuple(read.indices for read in reads),
-        tuple(given),
-        sizes,
-        tuple(entries.values()),
-    )
+    shapes = tuple((operand.indices, operand.element_bytes) for operand in operands)
+    key = (kind.span, shapes, tuple(given), tuple(entries.values()))
     bound = graph.bound.get(key)
     if bound is None:
-        operands = [
-            Actual(read.indices, size, operand.span)
-            for read, size, operand in zip(reads, sizes, statement.operands, strict=True)
-        ]
-        value_bytes = graph.precision.activation_bytes
-        results = [
-            Actual(taken, value_bytes, result.span)
-            for taken, result in zip(given, statement.results, strict=True)
-        ]
         bound = bind_kind(kind, operands, results, entries, statement.span, graph.report)
         graph.bound[key] = bound
     return bound
