@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from rich.console import RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from dsl.spec import Spec
-from solver.cli.report.table import table
+from solver.cli.report.table import INDENT, table
 from solver.cli.report.view import View
 from solver.cli.report.words import amount, percent, seconds
 
@@ -46,11 +48,11 @@ def summary(view: View) -> Iterator[RenderableType]:
     else:
         rows.append(("bound", amount(name, objective["bound"]), "no plan can be better"))
         rows.append(("gap", percent(max(0.0, objective["gap"])), ""))
-    solver = view.document["solver"]
-    rows.append(("solved in", seconds(solver["wall_s"]), _effort(solver)))
     yield table(("", "", ""), rows, left=3)
+    yield Padding(Text(_effort(view.document["solver"]), style="dim"), (0, 0, 0, INDENT))
 
 
-def _effort(solver: dict[str, object]) -> str:
-    words = f"seed {solver['seed']}, workers {solver['workers']}"
+def _effort(solver: dict[str, Any]) -> str:
+    words = f"solved in {seconds(solver['wall_s'])}, seed {solver['seed']}"
+    words += f", workers {solver['workers']}"
     return words + (", reproducible" if solver["reproducible"] else "")
