@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from enum import Enum
 
 from dsl.spec import Spec
-from solver.search.solve import make_frame
-from solver.search.split import Effort, SplitSearch
+from solver.search.effort import Effort
+from solver.search.frame import make_frame
+from solver.search.split import SplitSearch, goal_of
 from solver.space.mesh import splits
 
 
@@ -23,18 +23,26 @@ class Verdict(Enum):
 def feasible(spec: Spec, seconds: float, workers: int, seed: int, stop: threading.Event) -> Verdict:
     """Look for any plan, ignoring cost; splits that need least memory come first."""
     frame = make_frame(spec)
+    goal = goal_of(spec)
     effort = Effort(seconds, workers, seed, True, stop)
-    verdict = Verdict.NO
     order = sorted(splits(spec, frame.named), key=lambda s: (-s.microbatches, s.stages))
-    for split in order:
+    searches = [SplitSearch(frame, split, goal) for split in order]
+    for search in searches:
+        search.glance()
+    alive = [s for s in searches if not s.closed and s.bound <= goal.step_limit]
+    for search in alive:  # few strategies are enough to show that there is a plan
         if stop.is_set():
             return Verdict.UNKNOWN
-        search = SplitSearch(frame, split)
-        search.prepare(math.inf)
-        if search.closed:
-            continue
-        if search.any_plan(effort):
+        if search.any_plan(effort, coarse=True):
             return Verdict.YES
-        if not search.never_fits():
-            verdict = Verdict.UNKNOWN
+    verdict = Verdict.NO
+    for search in alive:
+        if stop.is_set():
+            return Verdict.UNKNOWN
+        search.prepare(goal.step_limit)
+        if search.closed or search.memory_floor() > goal.capacity:
+            continue
+        if search.any_plan(effort, coarse=False):
+            return Verdict.YES
+        verdict = Verdict.UNKNOWN
     return verdict

@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 import threading
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from dsl.spec import CutOver, Spec, StoredOver
+from dsl.spec import Spec
 from solver.events import Document, Emit, Incumbent, Options, Progress
-from solver.plan.document import Proof, document
-from solver.search.split import Effort, Found, SplitSearch
-from solver.sharding.build import Frame
-from solver.space.fold import fold, wiring
+from solver.explain.conflict import Explainer
+from solver.plan.document import Proof, document, memory_limit
+from solver.search.effort import Effort
+from solver.search.frame import make_frame
+from solver.search.memory import search_memory
+from solver.search.split import Found, Goal, SplitSearch, goal_of
 from solver.space.mesh import splits
 
 SKETCH_SHARE = 0.25  # of the time limit
@@ -21,32 +25,67 @@ GRAIN = 1e-4  # gaps below this are the clock's grain, see solver/README.md sect
 
 
 def solve(spec: Spec, options: Options, emit: Emit, stop: threading.Event) -> Document:
-    """The best plan within the limits, as a document; or why there is none."""
-    return _Search(spec, options, emit, stop).run()
+    """The best plan within the limits, as a document; or why there is none.
+
+    A second objective is pursued among the plans that are best in the first, within the split
+    that was found; no bound is claimed for it.
+    """
+    search = _Search(spec, options, emit, stop, goal_of(spec))
+    stopped = search.run()
+    if search.best is None:
+        return _none(spec, options, stop, stopped, search)
+    best = search.best
+    if len(spec.objective) > 1 and not stop.is_set():
+        best = _second(spec, options, stop, best)
+    return document(best.plan, Proof(search.bound(), stopped))
 
 
-def named_parts(spec: Spec) -> frozenset[str]:
-    """Sub-axes that a pin names apart from the rest of their axis."""
-    whole = {axis.name: {p.name for p in axis.parts} for axis in spec.mesh.axes}
-    axis_of = {p.name: p.axis for p in spec.mesh.parts}
-    named: set[str] = set()
-    asked = [
-        r.parts
-        for pin in spec.pins
-        for r in pin.requirements
-        if isinstance(r, CutOver | StoredOver)
-    ]
-    for parts in [*asked, spec.train.pipeline.parts or ()]:
-        for part in parts:
-            if not whole[axis_of[part]] <= set(parts):
-                named.add(part)
-    return frozenset(named)
+def _second(spec: Spec, options: Options, stop: threading.Event, first: Found) -> Found:
+    """The best plan in the second objective that is no worse in the first."""
+    goal = goal_of(spec)
+    if spec.objective[0] == "memory":
+        rows = document(first.plan, Proof(0.0, "limit"))["memory"]
+        reserve = rows[0]["terms"]["reserve"]
+        goal = replace(goal, capacity=max(r["peak_bytes"] for r in rows) - reserve)
+    else:
+        goal = replace(goal, step_limit=first.plan.step_time)
+    turned = replace(spec, objective=spec.objective[1:])
+    plan = first.plan
+    search = SplitSearch(make_frame(turned), plan.problem.split, goal)
+    search.prepare(math.inf)
+    if search.ready is None:
+        return first
+    better: list[Found] = []
+    effort = Effort(5.0, options.workers, options.seed, options.reproducible, stop)
+    look_for(search, math.inf, effort, better.append)
+    same_price = [f for f in better if f.plan.broken == plan.broken]
+    return same_price[-1] if same_price else first
 
 
-def make_frame(spec: Spec) -> Frame:
-    """What all splits share: wiring, folded classes, sub-axes that pins name."""
-    wires = wiring(spec.graph)
-    return Frame(spec, wires, fold(spec, wires), named_parts(spec))
+def look_for(
+    search: SplitSearch, cutoff: float, effort: Effort, report: Callable[[Found], None]
+) -> None:
+    """Search a prepared split for the spec's objective."""
+    if search.spec.objective[0] == "memory":
+        limit = memory_limit(search.spec)
+        search_memory(search, cutoff, effort, limit.reserve if limit else 0.0, report)
+    else:
+        search.search(cutoff, effort, report)
+
+
+def _none(
+    spec: Spec, options: Options, stop: threading.Event, stopped: str, search: _Search
+) -> Document:
+    """The document without a plan; a proven infeasibility is explained."""
+    found: dict[str, Any] = {"conflict": [], "relaxations": []}
+    if stopped == "proved":
+        search.tell("explaining why there is no plan")
+        explanation = Explainer(spec, options.workers, options.seed, stop).explain()
+        found = {
+            "conflict": list(explanation.conflict),
+            "relaxations": list(explanation.relaxations),
+        }
+    return {"format": "mmp-plan/1", "outcome": {"stopped": stopped, "plan": "none"}, **found}
 
 
 def describe(search: SplitSearch) -> str:
@@ -60,36 +99,49 @@ class _Search:
     options: Options
     emit: Emit
     stop: threading.Event
+    goal: Goal
     best: Found | None = None
     began: float = field(default_factory=time.monotonic)
 
-    def run(self) -> Document:
-        frame = make_frame(self.spec)
-        self.open = [SplitSearch(frame, split) for split in splits(self.spec, frame.named)]
+    def __post_init__(self) -> None:
+        self.minimizes_memory = self.spec.objective[0] == "memory"
+        # A plan within a step time limit costs at most that and all soft pins.
+        weights = math.fsum(pin.weight or 0.0 for pin in self.spec.pins)
+        self.worst = math.inf if self.minimizes_memory else self.goal.step_limit + weights
+        if math.isfinite(self.worst):
+            self.worst *= 1 + 1e-9
         self.closed_bound = math.inf
+
+    def run(self) -> str:
+        """Search until proved or out of time; why it stopped."""
+        frame = make_frame(self.spec)
+        self.open = [
+            SplitSearch(frame, split, self.goal) for split in splits(self.spec, frame.named)
+        ]
         self._glance()
-        self._sketch()
+        if not self.minimizes_memory:
+            self._sketch()
         while self.open and not self._over():
             self._step()
-        stopped = (
-            "proved"
-            if not self.open or self._gap() <= GRAIN
-            else ("interrupted" if self.stop.is_set() else "limit")
-        )
         if self.best is None:
-            return self._none(stopped)
-        return document(self.best.plan, Proof(self._bound(), stopped))
+            proved = not self.open and self.closed_bound >= self.worst
+        else:
+            proved = self._gap() <= GRAIN
+        if proved:
+            return "proved"
+        return "interrupted" if self.stop.is_set() else "limit"
 
     # ---- first looks -----------------------------------------------------------------------
 
     def _glance(self) -> None:
         """A quick bound for every split; the best come first from here on."""
-        self._tell("bounding")
+        self.tell("bounding")
         for search in self.open:
             search.glance()
+            if self.minimizes_memory and not search.closed:
+                search.bound = 0.0  # seconds say nothing about bytes
             if self.stop.is_set():
                 return
-        self.closed_bound = math.inf
         self.open = sorted((s for s in self.open if not s.closed), key=lambda s: s.bound)
 
     def _sketch(self) -> None:
@@ -103,9 +155,9 @@ class _Search:
             )
             if self.stop.is_set() or enough or self._over():
                 return
-            cutoff = self.best.value if self.best else math.inf
+            cutoff = self.best.value if self.best else self.worst
             if search.bound < cutoff:
-                self._tell("sketching " + describe(search))
+                self.tell("sketching " + describe(search))
                 search.sketch(cutoff, self._effort(), self._found)
 
     def _promise(self, search: SplitSearch) -> tuple[float, float]:
@@ -121,15 +173,18 @@ class _Search:
 
     def _step(self) -> None:
         """Prepare the split with the least bound, or search it when it is ready."""
-        cutoff = self.best.value if self.best else math.inf
+        cutoff = self.best.value if self.best else self.worst
         current = min(self.open, key=lambda s: (s.bound, s.ready is None))
         if current.ready is None:
-            self._tell("bounding " + describe(current))
-            current.prepare(cutoff)
+            self.tell("bounding " + describe(current))
+            current.prepare(math.inf if self.minimizes_memory else cutoff)
+            if self.minimizes_memory and not current.closed:
+                limit = memory_limit(self.spec)
+                current.bound = current.memory_floor() + (limit.reserve if limit else 0.0)
         else:
-            self._tell("searching " + describe(current))
-            current.search(cutoff, self._effort(), self._found)
-        if current.closed or current.bound >= (self.best.value if self.best else math.inf):
+            self.tell("searching " + describe(current))
+            look_for(current, cutoff, self._effort(), self._found)
+        if current.closed or current.bound >= (self.best.value if self.best else self.worst):
             self.open.remove(current)
             self.closed_bound = min(self.closed_bound, current.bound)
             current.ready = None
@@ -137,7 +192,7 @@ class _Search:
     def _found(self, found: Found) -> None:
         if self.best is None or found.value < self.best.value:
             self.best = found
-            self.emit(Incumbent(document(found.plan, Proof(self._bound(), "limit"))))
+            self.emit(Incumbent(document(found.plan, Proof(self.bound(), "limit"))))
 
     # ---- limits and bounds -----------------------------------------------------------------
 
@@ -154,24 +209,18 @@ class _Search:
         o = self.options
         return Effort(seconds, o.workers, o.seed, o.reproducible, self.stop)
 
-    def _bound(self) -> float:
-        value = self.best.value if self.best else math.inf
+    def bound(self) -> float:
+        """A lower bound on the objective of every plan."""
+        value = self.best.value if self.best else self.worst
         return max(0.0, min([self.closed_bound, value, *(s.bound for s in self.open)]))
 
     def _gap(self) -> float:
         if self.best is None or not self.best.value:
             return math.inf if self.best is None else 0.0
-        return (self.best.value - self._bound()) / self.best.value
+        return (self.best.value - self.bound()) / self.best.value
 
-    def _tell(self, activity: str) -> None:
+    def tell(self, activity: str) -> None:
+        """Report progress."""
         value = self.best.value if self.best else None
-        bound = self._bound()
+        bound = self.bound()
         self.emit(Progress(value, bound if math.isfinite(bound) else None, activity))
-
-    def _none(self, stopped: str) -> Document:
-        return {
-            "format": "mmp-plan/1",
-            "outcome": {"stopped": stopped, "plan": "none"},
-            "conflict": [],
-            "relaxations": [],
-        }

@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from dsl.spec import Spec
 from solver.cost.collectives import Floats
 from solver.cpsat import Limits
 from solver.plan.document import Plan, capacity
-from solver.search.choose import Choice, Chooser, broken, soft_penalties
+from solver.search.choose import Choice, Chooser
+from solver.search.climb import Climb
+from solver.search.cuts import memory_never_binds, monotone_cut
+from solver.search.effort import Effort
 from solver.search.floor import memory_floor, stage_ranges
-from solver.search.order import fits, order, quick
+from solver.search.order import Ordered, order
+from solver.search.patterns import all_patterns, starts
+from solver.search.ready import Ready
 from solver.search.terms import bound_weights, priced_weights, stage_terms
+from solver.search.values import broken, penalty, soft_penalties
 from solver.sharding.build import Frame, NoStrategyError, build, keep_strategies, with_edges
 from solver.sharding.energy import Domain, Energy, energy, full_domain
 from solver.sharding.messages import Messages
+from solver.sharding.model import Cut, StageTerms
 from solver.sharding.problem import Selection, ShardingProblem
 from solver.space.mesh import Split
 from solver.space.pins import PinMasks, compile_pins
 from solver.stages.figures import figures
-from solver.stages.model import StageModel, UnitCosts, keeps, respects, unit_costs
+from solver.stages.model import keeps
 from solver.stages.pattern import Pattern
 
 ALL_PATTERNS = 40  # up to this many stage maps, each is searched
 SWEEPS = 6
+CUTS = 60  # schedules fed back per pattern
 PRICES = 5
 
 
@@ -41,18 +48,17 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Effort:
-    """How long one part of the search may take, and how."""
+class Goal:
+    """What a plan must keep: bytes per device beside the reserve, and seconds of a step."""
 
-    seconds: float
-    workers: int
-    seed: int
-    deterministic: bool
-    stop: threading.Event
+    capacity: float
+    step_limit: float
 
-    def limits(self, share: float = 1.0) -> Limits:
-        """CP-SAT limits for a share of the time."""
-        return Limits(self.seconds * share, self.workers, self.seed, self.deterministic, self.stop)
+
+def goal_of(spec: Spec) -> Goal:
+    """The limits of a spec."""
+    steps = [x.value for x in spec.limits if x.quantity == "step_time"]
+    return Goal(capacity(spec), min(steps, default=math.inf))
 
 
 def hard_domain(problem: ShardingProblem, pins: tuple[PinMasks, ...]) -> Domain | None:
@@ -78,13 +84,14 @@ class SplitSearch:
     `search` looks for the best plan and closes it.
     """
 
-    def __init__(self, frame: Frame, split: Split) -> None:
+    def __init__(self, frame: Frame, split: Split, goal: Goal) -> None:
         self.frame, self.spec, self.split = frame, frame.spec, split
         self.classes = frame.classes
-        self.capacity = capacity(frame.spec)
+        self.capacity = goal.capacity
+        self.step_limit = goal.step_limit
         self.bound = 0.0
         self.closed = False
-        self.ready: _Ready | None = None
+        self.ready: Ready | None = None
 
     # ---- bounds ----------------------------------------------------------------------------
 
@@ -92,7 +99,7 @@ class SplitSearch:
         """A bound from every choice's own cost; closes the split when hard pins leave nothing."""
         made = self._start(coarse=False)
         if made is None:
-            self._close(math.inf)
+            self.close(math.inf)
             return
         problem, _, domain = made
         self.bound = _alone(self._relaxed(problem, domain, {}, math.inf))
@@ -120,14 +127,18 @@ class SplitSearch:
 
     def sketch(self, cutoff: float, effort: Effort, report: Callable[[Found], None]) -> None:
         """A first plan from the coarse strategies, without a bound."""
+        if self._set_coarse():
+            Climb(self, effort).run(cutoff, report)
+            self.ready = None
+
+    def _set_coarse(self) -> bool:
         made = self._start(coarse=True)
         if made is None:
-            return
+            return False
         problem, pins, domain = made
         problem = with_edges(problem)
-        self.ready = _Ready(problem, pins, domain, Chooser(problem, pins, domain, exact=False))
-        self._climb(cutoff, effort, report)
-        self.ready = None
+        self.ready = Ready(problem, pins, domain, Chooser(problem, pins, domain, exact=False))
+        return True
 
     def prepare(self, cutoff: float) -> None:
         """All tables and a lower bound on every plan of this split below `cutoff`.
@@ -136,12 +147,12 @@ class SplitSearch:
         """
         made = self._start(coarse=False)
         if made is None:
-            self._close(math.inf)
+            self.close(math.inf)
             return
         problem, pins, domain = made
         alone = self._relaxed(problem, domain, soft_penalties(pins), cutoff)
         if any(len(kept) == 0 for kept in alone.kept):
-            self._close(cutoff)
+            self.close(cutoff)
             return
         masks = [
             np.isin(np.arange(node.size), kept)
@@ -153,7 +164,7 @@ class SplitSearch:
         assert remaining is not None
         relaxed = self._relaxed(problem, remaining, soft_penalties(pins), cutoff)
         if any(len(kept) == 0 for kept in relaxed.kept):
-            self._close(cutoff)
+            self.close(cutoff)
             return
         messages = Messages(relaxed)
         messages.run(SWEEPS)
@@ -161,9 +172,9 @@ class SplitSearch:
         if self.bound < cutoff:
             self.bound = max(self.bound, self._tight_bound(problem, remaining, cutoff))
         if self.bound >= cutoff:
-            self._close(self.bound)
+            self.close(self.bound)
             return
-        self.ready = _Ready(problem, pins, remaining, Chooser(problem, pins, remaining, exact=True))
+        self.ready = Ready(problem, pins, remaining, Chooser(problem, pins, remaining, exact=True))
 
     def _tight_bound(self, problem: ShardingProblem, domain: Domain, cutoff: float) -> float:
         """The bound with a price on memory: on average over stages, one micro-batch must fit.
@@ -187,29 +198,40 @@ class SplitSearch:
             best, price = here, price * 3
         return best
 
-    def _close(self, bound: float) -> None:
+    def close(self, bound: float) -> None:
+        """Nothing more to do here; `bound` is what was proven."""
         self.bound, self.closed, self.ready = max(self.bound, bound), True, None
 
-    def never_fits(self) -> bool:
-        """Whether no plan of this split can fit the memory or the stages that pins allow."""
+    def memory_floor(self) -> float:
+        """Bytes every plan of this split needs; infinite when pins leave a unit no stage."""
         ready = self.ready
         assert ready is not None
         ranges = stage_ranges(ready.problem, ready.pins)
         if ranges is None:
-            return True
+            return math.inf
         mode = self.spec.train.recompute
-        return memory_floor(ready.problem, ready.domain, ranges, mode) > self.capacity
+        return memory_floor(ready.problem, ready.domain, ranges, mode)
 
     # ---- search ----------------------------------------------------------------------------
 
-    def any_plan(self, effort: Effort) -> bool:
-        """Whether some selection and stage map fit with one micro-batch in flight."""
+    def any_plan(self, effort: Effort, coarse: bool) -> bool:
+        """Whether some selection and stage map fit with one micro-batch in flight; looks among the
+        coarse strategies, or among all (after `prepare`)."""
+        if coarse and not self._set_coarse():
+            return False
         held = [1] * self.split.stages
-        for pattern in self._starts(effort):
-            choice = self._choose(pattern, held, math.inf, effort.limits(0.5))
+        found = False
+        assert self.ready is not None
+        for pattern in starts(self.ready, effort):
+            choice = self.choose(pattern, held, self.step_limit, effort.limits(0.5))
             if choice.selection is not None:
-                return True
-        return False
+                ordered = self.schedule(choice.selection, pattern, effort, 0.2, lambda _: None)
+                found = ordered.actions is not None and ordered.makespan <= self.step_limit
+            if found:
+                break
+        if coarse:
+            self.ready = None
+        return found
 
     def search(self, cutoff: float, effort: Effort, report: Callable[[Found], None]) -> None:
         """Look for plans below `cutoff`; the split is closed afterwards, with the best bound."""
@@ -222,98 +244,34 @@ class SplitSearch:
                 best = found.value
                 report(found)
 
-        patterns = self._all_patterns()
+        patterns = all_patterns(self.ready)
         if patterns is not None:
             bounds = []
             for pattern in patterns:
                 bounds.append(self._try(pattern, best, effort, keep, len(patterns)))
-            self._close(min(bounds, default=math.inf))
+            self.close(min(bounds, default=math.inf))
         else:
-            bound = self._climb(best, effort, keep)
-            nothing = best == math.inf and self.never_fits()
-            self._close(math.inf if nothing else bound)
-
-    def _all_patterns(self) -> list[Pattern] | None:
-        """Every stage map with every recomputation, when there are few."""
-        found: list[Pattern] = []
-        for stage_of in self._stage_maps():
-            for again in self._recomputations():
-                if len(found) >= ALL_PATTERNS:
-                    return None
-                pattern = Pattern(self.split.stages, stage_of, again)
-                if self.ready and respects(self.ready.pins, pattern):
-                    found.append(pattern)
-        return found
-
-    def _stage_maps(self) -> Iterator[tuple[int, ...]]:
-        """Non-decreasing along edges, no stage empty."""
-        ready = self.ready
-        assert ready is not None
-        units, stages = len(self.spec.graph.units), self.split.stages
-        if stages == 1:
-            yield (0,) * units
-            return
-        edges = sorted({(x.source_unit, x.target_unit) for x in ready.problem.sends})
-        for stage_of in itertools.product(range(stages), repeat=units):
-            monotone = all(stage_of[s] <= stage_of[t] for s, t in edges)
-            if monotone and len(set(stage_of)) == stages:
-                yield stage_of
-
-    def _recomputations(self) -> Iterator[tuple[bool, ...]]:
-        """How many layers of each class recompute, the first ones; pins may name others."""
-        mode = self.spec.train.recompute
-        place = {u: c for c, k in enumerate(self.classes) for u in k.units}
-        units = [u.name for u in self.spec.graph.units]
-        layer = [self.classes[place[u]].is_layer for u in units]
-        wishes = self._recompute_wishes()
-        if mode != "auto":
-            yield tuple((mode == "full" and is_layer) for is_layer in layer)
-            return
-        free = [u for u, is_layer in enumerate(layer) if is_layer and u not in wishes]
-        for count in self._counts(free, place, units):
-            yield tuple(wishes.get(u, u in count) for u in range(len(units)))
-
-    def _recompute_wishes(self) -> dict[int, bool]:
-        assert self.ready is not None
-        found = {}
-        for pin in self.ready.pins:
-            for wish in pin.units:
-                if wish.again is not None and pin.is_hard:
-                    found[wish.unit] = wish.again != wish.inverted
-        return found
-
-    def _counts(
-        self, free: list[int], place: dict[str, int], units: list[str]
-    ) -> Iterator[frozenset[int]]:
-        """Sets of recomputed units: any subset per stage matters only by its size, but which stage
-        they are on is not known here, so all subsets of runs are offered when stages > 1."""
-        if self.split.stages > 1:
-            for size in range(len(free) + 1):
-                for chosen in itertools.combinations(free, size):
-                    yield frozenset(chosen)
-            return
-        members: dict[int, list[int]] = {}
-        for u in free:
-            members.setdefault(place[units[u]], []).append(u)
-        for sizes in itertools.product(*(range(len(m) + 1) for m in members.values())):
-            picked = [m[:n] for m, n in zip(members.values(), sizes, strict=True)]
-            yield frozenset(itertools.chain.from_iterable(picked))
+            Climb(self, effort).run(best, keep)
+            nothing = best == cutoff and self.memory_floor() > self.capacity
+            self.close(math.inf if nothing else self.bound)
 
     # ---- one pattern -----------------------------------------------------------------------
 
-    def _full_flight(self) -> list[int]:
-        m, stages = self.split.microbatches, self.split.stages
-        return [min(m, stages - s) for s in range(stages)]
-
-    def _choose(self, pattern: Pattern, held: list[int], cutoff: float, limits: Limits) -> Choice:
+    def choose(self, pattern: Pattern, held: list[int], cutoff: float, limits: Limits) -> Choice:
+        """The best selection for a pattern, `held[s]` micro-batches in flight; weights included."""
         ready = self.ready
         assert ready is not None
-        terms = stage_terms(ready.problem, pattern, held, self.capacity)
-        penalty = self._unit_penalty(pattern)
-        choice = ready.chooser.choose(terms, pattern, held, cutoff - penalty, limits)
-        return Choice(choice.selection, choice.value + penalty, choice.bound + penalty)
+        terms = self.terms(pattern, held, self.capacity)
+        extra = self.unit_penalty(pattern)
+        choice = ready.chooser.choose(terms, pattern, held, cutoff - extra, limits)
+        return Choice(choice.selection, choice.value + extra, choice.bound + extra)
 
-    def _unit_penalty(self, pattern: Pattern) -> float:
+    def terms(self, pattern: Pattern, held: list[int], capacity: float) -> StageTerms:
+        """How the quantities enter the times and bytes of a pattern's stages."""
+        assert self.ready is not None
+        return stage_terms(self.ready.problem, pattern, held, capacity)
+
+    def unit_penalty(self, pattern: Pattern) -> float:
         """Weights of soft pins that ask only about stages or recomputation and are broken."""
         assert self.ready is not None
         return sum(
@@ -336,28 +294,66 @@ class SplitSearch:
         if effort.stop.is_set() or self.bound >= cutoff * (1 - 1e-9):
             return self.bound
         held = [1] * self.split.stages
-        choice = self._choose(pattern, held, cutoff, effort.limits(1 / share))
+        choice = self.choose(pattern, held, cutoff, effort.limits(1 / share))
         bound = max(choice.bound, self.bound)
         if choice.selection is None or bound >= cutoff:
             return bound
-        self._schedule(choice.selection, pattern, effort, 1 / share, keep)
+        ordered = self.schedule(choice.selection, pattern, effort, 1 / share, keep)
+        return max(bound, self._close_pattern(pattern, choice, ordered, cutoff, effort, keep))
+
+    def _close_pattern(
+        self,
+        pattern: Pattern,
+        choice: Choice,
+        ordered: Ordered,
+        cutoff: float,
+        effort: Effort,
+        keep: Callable[[Found], None],
+    ) -> float:
+        """Feed schedules back as cuts until no selection of the pattern can beat the best plan."""
+        ready = self.ready
+        assert ready is not None
+        terms = stage_terms(ready.problem, pattern, [1] * self.split.stages, self.capacity)
+        extra = self.unit_penalty(pattern)
+        cuts: list[Cut] = []
+        bound = choice.bound
+        for _ in range(CUTS if self.split.stages > 1 else 0):
+            assert choice.selection is not None
+            f = figures(ready.problem, choice.selection, pattern)
+            cutoff = min(cutoff, ordered.makespan + extra + self.penalty(choice.selection))
+            never = memory_never_binds(f, self.split.microbatches, self.capacity)
+            if bound >= cutoff * (1 - 1e-9) or not never or effort.stop.is_set():
+                break
+            cuts.append(monotone_cut(ready.problem, choice.selection, pattern, f, ordered.bound))
+            choice = ready.chooser.refine(terms, cuts, cutoff - extra, effort.limits(0.2))
+            bound = max(bound, choice.bound + extra)
+            if choice.selection is None:
+                break
+            ordered = self.schedule(choice.selection, pattern, effort, 0.2, keep)
         return bound
 
-    def _schedule(
+    def penalty(self, selection: Selection) -> float:
+        """Weights of soft pins on operators or storage that a selection breaks."""
+        assert self.ready is not None
+        return penalty(self.ready.problem, self.ready.pins, selection)
+
+    def schedule(
         self,
         selection: Selection,
         pattern: Pattern,
         effort: Effort,
         share: float,
         keep: Callable[[Found], None],
-    ) -> None:
+        capacity: float | None = None,
+    ) -> Ordered:
+        """Order the operators of a selection; a plan goes to `keep`."""
         ready = self.ready
         assert ready is not None
         f = figures(ready.problem, selection, pattern)
         ordered = order(
             f,
             self.split.microbatches,
-            self.capacity,
+            self.capacity if capacity is None else capacity,
             self.spec.train.pipeline.family,
             effort.seconds * share,
             effort.workers,
@@ -365,14 +361,14 @@ class SplitSearch:
             effort.deterministic,
             effort.stop,
         )
-        if ordered.actions is None:
-            return
+        if ordered.actions is None or ordered.makespan > self.step_limit * (1 + 1e-12):
+            return ordered
         missed = tuple(
             broken(ready.problem, pin, selection) or not all(keeps(w, pattern) for w in pin.units)
             for pin in ready.pins
         )
         weights = [pin.pin.weight or 0.0 for pin in ready.pins]
-        penalty = math.fsum(w for w, miss in zip(weights, missed, strict=True) if miss)
+        paid = math.fsum(w for w, miss in zip(weights, missed, strict=True) if miss)
         plan = Plan(
             ready.problem,
             selection,
@@ -382,129 +378,10 @@ class SplitSearch:
             missed,
             ready.pins,
         )
-        keep(Found(plan, ordered.makespan + penalty))
-
-    # ---- many patterns: climb --------------------------------------------------------------
-
-    def _climb(self, cutoff: float, effort: Effort, keep: Callable[[Found], None]) -> float:
-        """Alternate between selections for a pattern and patterns for a selection."""
-        best: tuple[float, Selection, Pattern] | None = None
-        for held in dict.fromkeys([tuple(self._full_flight()), (1,) * self.split.stages]):
-            for pattern in self._starts(effort):
-                best = self._alternate(pattern, list(held), cutoff, effort, best)
-                if effort.stop.is_set():
-                    break
-            if best is not None:
-                break
-        if best is not None:
-            _, selection, pattern = best
-            self._schedule(selection, pattern, effort, 0.5, keep)
-        return self.bound
-
-    def _alternate(
-        self,
-        pattern: Pattern,
-        held: list[int],
-        cutoff: float,
-        effort: Effort,
-        best: tuple[float, Selection, Pattern] | None,
-    ) -> tuple[float, Selection, Pattern] | None:
-        seen: list[Pattern] = []
-        while pattern not in seen and len(seen) < 3 and not effort.stop.is_set():
-            seen.append(pattern)
-            choice = self._choose(pattern, held, cutoff * 1.2, effort.limits(0.2))
-            if choice.selection is None:
-                return best
-            value = self._quick(choice.selection, pattern)
-            if best is None or value < best[0]:
-                best = (value, choice.selection, pattern)
-            improved = self._stage_map(choice.selection, held, effort)
-            if improved is None:
-                break
-            value = self._quick(choice.selection, improved)
-            if value < best[0]:
-                best = (value, choice.selection, improved)
-            pattern = improved
-        return best
-
-    def _quick(self, selection: Selection, pattern: Pattern) -> float:
-        ready = self.ready
-        assert ready is not None
-        f = figures(ready.problem, selection, pattern)
-        if not fits(f, self.capacity):
-            return math.inf
-        family = self.spec.train.pipeline.family
-        return quick(f, self.split.microbatches, self.capacity, family)
-
-    def _stage_map(self, selection: Selection, held: list[int], effort: Effort) -> Pattern | None:
-        ready = self.ready
-        assert ready is not None
-        mode = self.spec.train.recompute
-        model = StageModel(
-            ready.problem,
-            unit_costs(ready.problem, selection),
-            held,
-            self.capacity,
-            ready.pins,
-            may_recompute=mode == "auto",
-            must_recompute=mode == "full",
-        )
-        return model.solve(effort.limits(0.2))
-
-    def _starts(self, effort: Effort) -> Iterator[Pattern]:
-        """Balanced stage maps (or any that the pins allow): without recomputation, then with it
-        everywhere."""
-        ready = self.ready
-        assert ready is not None
-        mode = self.spec.train.recompute
-        units, stages = self.spec.graph.units, self.split.stages
-        place = {u: c for c, k in enumerate(self.classes) for u in k.units}
-        layers = [self.classes[place[u.name]].is_layer for u in units]
-        total, done = max(sum(layers), 1), 0
-        stage_of = []
-        for is_layer in layers:
-            stage_of.append(min(stages - 1, done * stages // total))
-            done += is_layer
-        if len(set(stage_of)) < stages:  # too few layers: deal out all units
-            stage_of = [u * stages // len(units) for u in range(len(units))]
-        wishes = self._recompute_wishes()
-        modes = {"auto": (False, True), "none": (False,), "full": (True,)}[mode]
-        for again in modes:
-            flags = tuple(wishes.get(u, again and layer) for u, layer in enumerate(layers))
-            pattern = Pattern(stages, tuple(stage_of), flags)
-            if respects(ready.pins, pattern):
-                yield pattern
-            else:
-                legal = self._legal_map(again, effort)
-                if legal is not None:
-                    yield legal
-
-    def _legal_map(self, again: bool, effort: Effort) -> Pattern | None:
-        """Any stage map that respects the pins and the graph."""
-        ready = self.ready
-        assert ready is not None
-        zero = np.zeros(len(self.spec.graph.units))
-        nothing = UnitCosts(*([zero] * 8))
-        model = StageModel(
-            ready.problem,
-            nothing,
-            self._full_flight(),
-            math.inf,
-            ready.pins,
-            may_recompute=False,
-            must_recompute=again,
-        )
-        return model.solve(effort.limits(0.2))
+        keep(Found(plan, ordered.makespan + paid))
+        return ordered
 
 
 def _alone(made: Energy) -> float:
     """The sum of the least unary costs (infinite when a node has nothing left)."""
     return math.fsum(float(theta.min(initial=np.inf)) for theta in made.unary)
-
-
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    problem: ShardingProblem
-    pins: tuple[PinMasks, ...]
-    domain: Domain
-    chooser: Chooser

@@ -37,7 +37,7 @@ def ancestors(problem: ShardingProblem, pattern: Pattern) -> list[frozenset[int]
     return [frozenset(a) for a in above]
 
 
-def _factors(number: Floats, again: Floats, factor: dict[Quantity, float]) -> Floats:
+def unit_factors(number: Floats, again: Floats, factor: dict[Quantity, float]) -> Floats:
     """[class, part, quantity] factors from counts [class, part]."""
     result = np.zeros((*number.shape, COUNT))
     for quantity, value in factor.items():
@@ -57,19 +57,19 @@ def stage_terms(
     own = {**dict.fromkeys(WORK, m), Quantity.AGAIN: m, Quantity.STEP: 1.0}
     for s in range(pattern.stages):
         units, again = number.units[s], number.again[s]
-        row = _factors(units, again, own)
+        row = unit_factors(units, again, own)
         for t in sorted(above[s]):
-            row = row + _factors(number.units[t], number.again[t], {Quantity.FORWARD: 1.0})
+            row = row + unit_factors(number.units[t], number.again[t], {Quantity.FORWARD: 1.0})
         time.append(row)
         if fused and above[s]:
             row = row.copy()
             row[..., Quantity.STEP] = 0.0
             back = {Quantity.INPUT_GRAD: 1.0, Quantity.WEIGHT_GRAD: 1.0, Quantity.AGAIN: 1.0}
             for t in sorted(above[s]):
-                row = row + _factors(number.units[t], number.again[t], back)
+                row = row + unit_factors(number.units[t], number.again[t], back)
             ramps.append(row)
         held = float(in_flight[s])
-        saved = _factors(
+        saved = unit_factors(
             units - again,
             again,
             {Quantity.SAVED_B: held, Quantity.SAVED_W: held},
@@ -190,7 +190,7 @@ def _everywhere(problem: ShardingProblem, factor: dict[Quantity, float]) -> Weig
     once = np.zeros(COUNT)
     once[Quantity.STEP] = factor.get(Quantity.STEP, 0.0)
     held = dict.fromkeys(range(len(problem.stores)), once)
-    return Weights(_factors(units, np.zeros_like(units), factor), held)
+    return Weights(unit_factors(units, np.zeros_like(units), factor), held)
 
 
 def is_chain(problem: ShardingProblem) -> bool:

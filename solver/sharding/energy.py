@@ -85,7 +85,8 @@ def store_costs(problem: ShardingProblem, number: int, weights: Weights) -> Floa
     store = problem.stores[number]
     factors = weights.units[problem.nodes[store.node].unit_class, 0].copy()
     if not store.per_unit:
-        factors[[Quantity.STATIC, Quantity.STEP]] = weights.held[number]
+        once = [Quantity.STATIC, Quantity.STEP]
+        factors[once] = weights.held[number][once]
     return np.asarray(np.tensordot(factors, store.costs.table, axes=1))
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -47,6 +47,27 @@ class StageTerms:
     held_memory: Floats
     counts: Counts
     capacity: float
+
+
+@dataclass(frozen=True, slots=True)
+class CutPart:
+    """One duration of a stage (or a transfer): its factors and its value in a known plan.
+
+    `sent` maps a node to seconds per strategy, for transfers.
+    """
+
+    factors: Floats
+    held: Floats
+    sent: dict[int, Floats]
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A plan with these durations takes at least `makespan` seconds."""
+
+    parts: tuple[CutPart, ...]
+    makespan: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +111,8 @@ class ShardingModel:
         self.model = cp_model.CpModel()
         self.kept = [np.flatnonzero(mask) for mask in domain.nodes]
         self.time, self.bytes = _Terms(), _Terms()
+        self.charges: list[tuple[cp_model.IntVar, int, int, Floats]] = []
+        self.held_charges: list[tuple[cp_model.IntVar, int, Floats]] = []
         self.x: list[dict[int, cp_model.IntVar]] = []
         self.pairs: dict[int, list[tuple[cp_model.IntVar, Floats]]] = {}
         self._add_nodes()
@@ -102,6 +125,8 @@ class ShardingModel:
 
     def _charge(self, variable: cp_model.IntVar, unit_class: int, part: int, q: Floats) -> None:
         """Add a column of quantities, [quantity], times the stage factors."""
+        if q.any():
+            self.charges.append((variable, unit_class, part, q))
         self.time.add(variable, self.terms.time[:, unit_class, part] @ q)
         self.bytes.add(variable, self.terms.memory[:, unit_class, part] @ q)
 
@@ -145,6 +170,7 @@ class ShardingModel:
             self.y.append(chosen)
 
     def _charge_held(self, literal: cp_model.IntVar, store: int, q: Floats) -> None:
+        self.held_charges.append((literal, store, q))
         self.time.add(literal, self.terms.held_time[:, store] @ q)
         self.bytes.add(literal, self.terms.held_memory[:, store] @ q)
 
@@ -292,7 +318,7 @@ class ShardingModel:
         """What one unit of the class would save without recomputation, per variable."""
         found = []
         for number, node in enumerate(self.problem.nodes):
-            if node.unit_class == unit_class:
+            if node.unit_class == unit_class and not node.variants:
                 for k, x in self.x[number].items():
                     found.append((x, float(node.unary[saved, k].sum())))
         for number, edge in enumerate(self.problem.edges):
@@ -300,6 +326,48 @@ class ShardingModel:
                 for literal, q in self.pairs.get(number, []):
                     found.append((literal, float(q[saved].sum())))
         return [(v, a) for v, a in found if a > 0]
+
+    def limit_makespan(self, seconds: float) -> None:
+        """No plan slower than this."""
+        self.model.add(self.makespan <= int(np.ceil(seconds / self.tick)))
+
+    # ---- cuts from the schedule ------------------------------------------------------------
+
+    def add_cut(self, cut: Cut) -> None:
+        """A makespan never falls when no duration falls: either one of the cut's parts is smaller
+        than it was, or the makespan is at least the proven one (a monotone Benders cut)."""
+        choices = []
+        for number, part in enumerate(cut.parts):
+            smaller = self.model.new_bool_var(f"smaller{number}")
+            ticks = self._part_ticks(part)
+            most = int(np.floor(part.value / self.tick + 1e-9)) - 1
+            self.model.add(ticks <= most).only_enforce_if(smaller)
+            choices.append(smaller)
+        as_long = self.model.new_bool_var("as_long")
+        least = int(np.floor(cut.makespan / self.tick))
+        self.model.add(self.makespan >= least).only_enforce_if(as_long)
+        self.model.add_bool_or([*choices, as_long])
+
+    def _part_ticks(self, part: CutPart) -> Linear:
+        from ortools.sat.python import cp_model
+
+        variables: list[Any] = []
+        seconds: list[float] = []
+        for variable, c, p, q in self.charges:
+            variables.append(variable)
+            seconds.append(float(part.factors[c, p] @ q))
+        for variable, store, q in self.held_charges:
+            variables.append(variable)
+            seconds.append(float(part.held[store] @ q))
+        for node, strategies in part.sent.items():
+            for k, literal in self.x[node].items():
+                variables.append(literal)
+                seconds.append(float(strategies[k]))
+        ticks = np.floor(np.array(seconds) / self.tick + 1e-9).astype(np.int64)
+        used = np.flatnonzero(ticks)
+        return cp_model.LinearExpr.weighted_sum(
+            [variables[i] for i in used], [int(ticks[i]) for i in used]
+        )
 
     # ---- solving ---------------------------------------------------------------------------
 

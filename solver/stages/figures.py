@@ -145,11 +145,22 @@ def _buffers(
     result = np.where(present, working, 0.0).max(axis=1)
     result = result + 2 * np.where(present, gathered, 0.0).max(axis=1)
     saved = totals[:, :, Quantity.SAVED_B] + totals[:, :, Quantity.SAVED_W]
+    saved[:, 0] -= measured_saved(problem, selection)
     again = np.zeros(len(result))
     for part in (PARTS["first"], PARTS["rest"]):
         whole = saved[:, 0] + saved[:, part]
         again = np.maximum(again, np.where(number.again[:, :, part] > 0, whole, 0.0).max(axis=1))
     return np.asarray(result + again)
+
+
+def measured_saved(problem: ShardingProblem, selection: Selection) -> Floats:
+    """[class] bytes that measured operators of a unit save; recomputation needs no room for them
+    beyond their workspace."""
+    found = np.zeros(len(problem.classes))
+    for node, k in zip(problem.nodes, selection.strategies, strict=True):
+        if node.variants:
+            found[node.unit_class] += node.unary[[Quantity.SAVED_B, Quantity.SAVED_W], k].sum()
+    return found
 
 
 def delays(

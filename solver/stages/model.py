@@ -20,7 +20,7 @@ from solver.cost.quantities import Quantity
 from solver.cpsat import Limits, Linear, run
 from solver.sharding.problem import Selection, ShardingProblem
 from solver.space.pins import PinMasks, UnitWish, stage_allowed
-from solver.stages.figures import group_totals
+from solver.stages.figures import group_totals, measured_saved
 from solver.stages.pattern import PARTS, Pattern, unit_places
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class UnitCosts:
     saved: Floats
     kept: Floats
     buffers: Floats
+    rebuilt: Floats  # what recomputation of one unit needs while it runs
 
 
 def unit_costs(problem: ShardingProblem, selection: Selection) -> UnitCosts:
@@ -54,8 +55,10 @@ def unit_costs(problem: ShardingProblem, selection: Selection) -> UnitCosts:
     for store, z in zip(problem.stores, selection.storage, strict=True):
         label = store.labels[selection.strategies[store.node]]
         gathered[problem.nodes[store.node].unit_class] += store.costs.gathered[label, z]
-    rows, buffers = [], []
+    rows, buffers, measured = [], [], []
+    aside = measured_saved(problem, selection)
     for c, i in unit_places(problem):
+        measured.append(aside[c])
         rows.append(totals[c, 0] + totals[c, PARTS["first" if i == 0 else "rest"]])
         buffers.append(working[c] + 2 * gathered[c])
     q = np.array(rows)
@@ -68,6 +71,7 @@ def unit_costs(problem: ShardingProblem, selection: Selection) -> UnitCosts:
         saved=q[:, Quantity.SAVED_B] + q[:, Quantity.SAVED_W],
         kept=q[:, Quantity.KEPT],
         buffers=np.array(buffers),
+        rebuilt=q[:, Quantity.SAVED_B] + q[:, Quantity.SAVED_W] - np.array(measured),
     )
 
 
@@ -205,7 +209,7 @@ class StageModel:
             if amount:
                 self.model.add(largest >= int(np.ceil(amount / KIB)) * self._on(u, stage))
         for c in range(len(self.problem.classes)):
-            whole = int(np.ceil(self._rest_of(self.costs.saved, c) / KIB))
+            whole = int(np.ceil(self._rest_of(self.costs.rebuilt, c) / KIB))
             used = self.model.new_bool_var(f"recomputes{stage}_{c}")
             self.model.add(self.again[stage, c] <= self.units * used)
             self.model.add(recomputed >= whole * used)

@@ -8,7 +8,7 @@ from dsl.spec import Limit, Operator, Spec, Unit
 from solver.verify.figures import Action, Saved, StageMemory
 from solver.verify.layouts import local_bytes
 from solver.verify.plan import Plan
-from solver.verify.saved import NOTHING, kept, saved
+from solver.verify.saved import NOTHING, kept
 from solver.verify.storage import Holding
 from solver.verify.wiring import Read, Write
 
@@ -73,7 +73,7 @@ def _buffers(
     for held in holdings:
         if held.weights and held.unit in gathered:
             gathered[held.unit] += held.elements * plan.spec.train.precision.parameter_bytes
-    again = (saved(plan, unit).total for unit in units if plan.recomputed[unit.name])
+    again = (rebuilt(plan, unit).total for unit in units if plan.recomputed[unit.name])
     return work + 2 * max(gathered.values(), default=0.0) + max(again, default=0.0)
 
 

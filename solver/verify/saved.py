@@ -20,13 +20,20 @@ def kept(plan: Plan, unit: Unit) -> Saved:
 
 def saved(plan: Plan, unit: Unit) -> Saved:
     """What the unit saves when it is not recomputed."""
-    total = NOTHING
+    total = rebuilt(plan, unit)
     for operator in plan.operators_of(unit):
         variant = plan.variant(operator)
         if variant is not None:
             early = variant.released_by_input_grad
             total += Saved(early, variant.saved_bytes - early)
-        else:
+    return total
+
+
+def rebuilt(plan: Plan, unit: Unit) -> Saved:
+    """What running the unit's forward again brings back: all it saves but measured operators'."""
+    total = NOTHING
+    for operator in plan.operators_of(unit):
+        if plan.variant(operator) is None:
             for item in _saved_by(plan, operator):
                 total += item
     for name in first_read_in(plan, unit):

@@ -1,0 +1,76 @@
+"""Cuts from a schedule back to the sharding choice."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from solver.cost.collectives import Floats
+from solver.cost.quantities import COUNT, Quantity
+from solver.search.terms import unit_factors
+from solver.sharding.model import Cut, CutPart
+from solver.sharding.problem import Selection, ShardingProblem
+from solver.stages.figures import StageFigures
+from solver.stages.pattern import Pattern, counts
+
+
+def memory_never_binds(f: StageFigures, microbatches: int, capacity: float) -> bool:
+    """Whether every stage could hold all micro-batches at once: then only durations matter."""
+    most = f.static + f.buffers + microbatches * (f.saved_b + f.saved_w)
+    return bool(np.all(most <= capacity))
+
+
+def monotone_cut(
+    problem: ShardingProblem,
+    selection: Selection,
+    pattern: Pattern,
+    f: StageFigures,
+    makespan: float,
+) -> Cut:
+    """No plan of this pattern whose durations and delays are all at least these is shorter than
+    `makespan`, a proven lower bound for them. Valid where memory never binds."""
+    number = counts(problem, pattern)
+    again = Quantity.AGAIN
+    back, weight = Quantity.INPUT_GRAD, Quantity.WEIGHT_GRAD
+    parts = []
+    for s in range(pattern.stages):
+        joined = (back, again, weight) if f.fused[s] else (back, again)
+        durations = [((Quantity.FORWARD,), f.forward[s]), (joined, f.input_grad[s])]
+        if not f.fused[s]:
+            durations.append(((weight,), f.weight_grad[s]))
+        durations.append(((Quantity.STEP,), f.tail[s]))
+        for quantities, value in durations:
+            factors = unit_factors(number.units[s], number.again[s], dict.fromkeys(quantities, 1.0))
+            held = _held(problem, number.units[s], quantities)
+            parts.append(CutPart(factors, held, {}, float(value)))
+    parts += _transfers(problem, selection, pattern)
+    return Cut(tuple(parts), makespan)
+
+
+def _held(problem: ShardingProblem, units: Floats, quantities: tuple[Quantity, ...]) -> Floats:
+    held = np.zeros((len(problem.stores), COUNT))
+    if Quantity.STEP in quantities:
+        for j, store in enumerate(problem.stores):
+            if not store.per_unit and units[list(store.holders), 0].sum() > 0:
+                held[j, Quantity.STEP] = 1.0
+    return held
+
+
+def _transfers(problem: ShardingProblem, selection: Selection, pattern: Pattern) -> list[CutPart]:
+    link = problem.split.transfer_link
+    if link is None or problem.spec.train.transfer is not None:
+        return []
+    none = np.zeros((len(problem.classes), 3, COUNT))
+    held = np.zeros((len(problem.stores), COUNT))
+    pairs: dict[tuple[int, int], dict[str, tuple[int, Floats]]] = {}
+    for send in problem.sends:
+        pair = pattern.stage_of[send.source_unit], pattern.stage_of[send.target_unit]
+        if pair[0] != pair[1]:
+            pairs.setdefault(pair, {})[send.tensor] = (send.node, send.volume / link.bandwidth)
+    parts = []
+    for sent in pairs.values():
+        seconds: dict[int, Floats] = {}
+        for node, each in sent.values():
+            seconds[node] = seconds[node] + each if node in seconds else each
+        value = sum(float(each[selection.strategies[n]]) for n, each in seconds.items())
+        parts.append(CutPart(none, held, seconds, value))
+    return parts

@@ -1,0 +1,31 @@
+"""What all splits of a spec share."""
+
+from __future__ import annotations
+
+from dsl.spec import CutOver, Spec, StoredOver
+from solver.sharding.build import Frame
+from solver.space.fold import fold, wiring
+
+
+def named_parts(spec: Spec) -> frozenset[str]:
+    """Sub-axes that a pin names apart from the rest of their axis."""
+    whole = {axis.name: {p.name for p in axis.parts} for axis in spec.mesh.axes}
+    axis_of = {p.name: p.axis for p in spec.mesh.parts}
+    named: set[str] = set()
+    asked = [
+        r.parts
+        for pin in spec.pins
+        for r in pin.requirements
+        if isinstance(r, CutOver | StoredOver)
+    ]
+    for parts in [*asked, spec.train.pipeline.parts or ()]:
+        for part in parts:
+            if not whole[axis_of[part]] <= set(parts):
+                named.add(part)
+    return frozenset(named)
+
+
+def make_frame(spec: Spec) -> Frame:
+    """What all splits share: wiring, folded classes, sub-axes that pins name."""
+    wires = wiring(spec.graph)
+    return Frame(spec, wires, fold(spec, wires), named_parts(spec))

@@ -1,0 +1,34 @@
+"""A split with its tables, ready to be searched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from solver.search.choose import Chooser
+from solver.sharding.energy import Domain
+from solver.sharding.problem import ShardingProblem
+from solver.space.pins import PinMasks
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Tables, pins as masks, what the hard pins leave, and the chooser of selections."""
+
+    problem: ShardingProblem
+    pins: tuple[PinMasks, ...]
+    domain: Domain
+    chooser: Chooser
+
+    def recompute_wishes(self) -> dict[int, bool]:
+        """Units whose recomputation a hard pin decides."""
+        found = {}
+        for pin in self.pins:
+            for wish in pin.units if pin.is_hard else ():
+                if wish.again is not None:
+                    found[wish.unit] = wish.again != wish.inverted
+        return found
+
+    def layers(self) -> list[bool]:
+        """Which units are layers of a repeat: recomputation is chosen for them only."""
+        is_layer = {u: k.is_layer for k in self.problem.classes for u in k.units}
+        return [is_layer[unit.name] for unit in self.problem.spec.graph.units]
