@@ -8,7 +8,7 @@ from dsl.spec import Limit, Operator, Spec, Unit
 from solver.verify.figures import Action, Saved, StageMemory
 from solver.verify.layouts import local_bytes
 from solver.verify.plan import Plan
-from solver.verify.saved import NOTHING, kept
+from solver.verify.saved import NOTHING, kept, rebuilt
 from solver.verify.storage import Holding
 from solver.verify.wiring import Read, Write
 
