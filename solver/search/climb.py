@@ -7,6 +7,7 @@ is recomputed, as long as the schedule gets shorter.
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from solver.search.effort import Effort
 from solver.search.order import fits, quick
-from solver.search.patterns import full_flight, starts
+from solver.search.patterns import full_flight, is_monotone, starts
 from solver.sharding.problem import Selection
 from solver.stages.figures import figures
 from solver.stages.model import StageModel, respects, unit_costs
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from solver.search.split import Found, SplitSearch
 
 ROUNDS = 3  # alternations from one start
-MOVES = 400  # small moves looked at when runs must repeat
+MOVES = 2000  # small moves looked at when runs must repeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,12 @@ class Climb:
                 selection = self._careless(pattern, held)
             if selection is None:
                 return
+            if self.search.spec.train.recompute == "auto":
+                fitted = Refit(self.ready, selection, self.search.capacity).pattern(
+                    pattern.stage_of
+                )
+                if respects(self.ready.pins, fitted):
+                    self._note(selection, fitted)
             improved = self._stage_map(selection, held)
             if improved is None:
                 return
@@ -121,45 +128,94 @@ class Climb:
     # ---- small moves -----------------------------------------------------------------------
 
     def _improve(self) -> None:
-        began, looked = time.monotonic(), 0
+        """Move one unit from a stage to another (those between shift along), with no more
+        recomputation than memory asks for; keep what shortens the schedule."""
+        assert self.best is not None
+        refit = Refit(self.ready, self.best.selection, self.search.capacity)
+        patience = Patience(self.effort, 0.25, MOVES)
         improved = True
         while improved:
             improved = False
-            assert self.best is not None
-            here = self.best
-            for pattern in self._neighbours(here.pattern):
-                late = time.monotonic() - began > 0.2 * self.effort.seconds
-                if self.effort.stop.is_set() or (
-                    looked >= MOVES if self.effort.deterministic else late
-                ):
-                    return
-                looked += 1
-                if self._note(here.selection, pattern) < here.value * (1 - 1e-9):
-                    improved = True
-                    break
+            for source, target in itertools.permutations(range(self.best.pattern.stages), 2):
+                for pattern in self._moved(self.best.pattern, source, target, refit):
+                    if patience.is_over():
+                        return
+                    before = self.best.value
+                    improved |= self._note(self.best.selection, pattern) < before * (1 - 1e-9)
 
-    def _neighbours(self, pattern: Pattern) -> Iterator[Pattern]:
-        """One unit to the stage before or after; one layer more or less recomputed."""
-        edges = sorted({(x.source_unit, x.target_unit) for x in self.ready.problem.sends})
-        candidates = []
-        for u, stage in enumerate(pattern.stage_of):
-            for other in (stage - 1, stage + 1):
-                moved = (*pattern.stage_of[:u], other, *pattern.stage_of[u + 1 :])
-                full = 0 <= other < pattern.stages and len(set(moved)) == pattern.stages
-                if full and all(moved[s] <= moved[t] for s, t in edges):
-                    candidates.append(replace(pattern, stage_of=moved))
+    def _moved(self, pattern: Pattern, source: int, target: int, refit: Refit) -> Iterator[Pattern]:
+        stage_of = shifted(pattern.stage_of, source, target)
+        if stage_of is None or not is_monotone(self.ready, stage_of):
+            return
+        candidates = [replace(pattern, stage_of=stage_of)]
         if self.search.spec.train.recompute == "auto":
-            candidates += self._recompute_neighbours(pattern)
-        for candidate in candidates:
+            candidates.append(refit.pattern(stage_of))
+        for candidate in dict.fromkeys(candidates):
             if respects(self.ready.pins, candidate):
                 yield candidate
 
-    def _recompute_neighbours(self, pattern: Pattern) -> Iterator[Pattern]:
-        layers = self.ready.layers()
-        for stage in range(pattern.stages):
-            there = [u for u, s in enumerate(pattern.stage_of) if s == stage and layers[u]]
-            on = [u for u in there if pattern.again[u]]
-            off = [u for u in there if not pattern.again[u]]
-            for u in on[-1:] + off[:1]:
-                flipped = (*pattern.again[:u], not pattern.again[u], *pattern.again[u + 1 :])
-                yield replace(pattern, again=flipped)
+
+@dataclass
+class Patience:
+    """Ends a local search: after a share of the time, or a count when runs must repeat."""
+
+    effort: Effort
+    share: float
+    most: int
+
+    def __post_init__(self) -> None:
+        self.began, self.looked = time.monotonic(), 0
+
+    def is_over(self) -> bool:
+        """Count one more look; whether to stop."""
+        self.looked += 1
+        if self.effort.stop.is_set():
+            return True
+        if self.effort.deterministic:
+            return self.looked > self.most
+        return time.monotonic() - self.began > self.share * self.effort.seconds
+
+
+def shifted(stage_of: tuple[int, ...], source: int, target: int) -> tuple[int, ...] | None:
+    """One unit fewer on `source`, one more on `target`: the units on the borders between them
+    move by one stage. None when a stage would be left empty."""
+    order = sorted(range(len(stage_of)), key=lambda u: (stage_of[u], u))
+    sizes = [stage_of.count(s) for s in range(max(stage_of) + 1)]
+    if sizes[source] < 2:
+        return None
+    sizes[source] -= 1
+    sizes[target] += 1
+    result = [0] * len(stage_of)
+    units = iter(order)
+    for stage, size in enumerate(sizes):
+        for _ in range(size):
+            result[next(units)] = stage
+    return tuple(result)
+
+
+class Refit:
+    """The least recomputation with which a stage map fits, 1F1B's micro-batches in flight."""
+
+    def __init__(self, ready: Ready, selection: Selection, capacity: float) -> None:
+        self.costs = unit_costs(ready.problem, selection)
+        self.held, self.capacity = full_flight(ready), capacity
+        self.layers, self.wishes = ready.layers(), ready.recompute_wishes()
+
+    def pattern(self, stage_of: tuple[int, ...]) -> Pattern:
+        """The stage map, with the first layers of each stage recomputed until it fits."""
+        again = [self.wishes.get(u, False) for u in range(len(stage_of))]
+        for stage, held in enumerate(self.held):
+            units = [u for u, s in enumerate(stage_of) if s == stage]
+            for u in units:
+                if self._bytes(units, again, held) <= self.capacity:
+                    break
+                if self.layers[u] and u not in self.wishes:
+                    again[u] = True
+        return Pattern(len(self.held), stage_of, tuple(again))
+
+    def _bytes(self, units: list[int], again: list[bool], held: int) -> float:
+        c = self.costs
+        kept = sum(float(c.kept[u] if again[u] else c.saved[u]) for u in units)
+        rebuilt = max((float(c.rebuilt[u]) for u in units if again[u]), default=0.0)
+        static = float(c.static[units].sum())
+        return static + held * kept + float(c.buffers[units].max()) + rebuilt

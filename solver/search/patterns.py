@@ -93,7 +93,7 @@ def starts(ready: Ready, effort: Effort) -> Iterator[Pattern]:
     for again in {"auto": (False, True), "none": (False,), "full": (True,)}[mode]:
         flags = tuple(wishes.get(u, again and layer) for u, layer in enumerate(layers))
         pattern = Pattern(ready.problem.split.stages, stage_of, flags)
-        if respects(ready.pins, pattern) and _is_monotone(ready, stage_of):
+        if respects(ready.pins, pattern) and is_monotone(ready, stage_of):
             yield pattern
         else:
             legal = _any_map(ready, again, effort)
@@ -113,7 +113,8 @@ def _balanced(layers: list[bool], stages: int) -> tuple[int, ...]:
     return tuple(stage_of)
 
 
-def _is_monotone(ready: Ready, stage_of: tuple[int, ...]) -> bool:
+def is_monotone(ready: Ready, stage_of: tuple[int, ...]) -> bool:
+    """Whether no tensor goes back to an earlier stage."""
     return all(stage_of[x.source_unit] <= stage_of[x.target_unit] for x in ready.problem.sends)
 
 
