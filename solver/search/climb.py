@@ -48,8 +48,8 @@ class Climb:
         self.ready: Ready = search.ready
         self.best: Spot | None = None
 
-    def run(self, cutoff: float, keep: Callable[[Found], None]) -> None:
-        """Climb; a plan below `cutoff` (or near it) goes to `keep`."""
+    def run(self, cutoff: float, keep: Callable[[Found], None]) -> float:
+        """Climb; a plan below `cutoff` (or near it) goes to `keep`. The best value seen."""
         plenty = full_flight(self.ready)
         for held in dict.fromkeys([tuple(plenty), (1,) * len(plenty)]):
             for pattern in starts(self.ready, self.effort):
@@ -59,10 +59,11 @@ class Climb:
             if self.best is not None:
                 break
         if self.best is None:
-            return
+            return math.inf
         self._improve()
         if self.best.value < cutoff * 1.1:
             self.search.schedule(self.best.selection, self.best.pattern, self.effort, 0.3, keep)
+        return self.best.value
 
     def _note(self, selection: Selection, pattern: Pattern) -> float:
         value = self._quick(selection, pattern)

@@ -19,7 +19,8 @@ from solver.search.memory import search_memory
 from solver.search.split import Found, Goal, SplitSearch, goal_of
 from solver.space.mesh import splits
 
-SKETCH_SHARE = 0.25  # of the time limit
+SKETCH_SHARE = 0.4  # of the time limit
+SKETCH_SECONDS = 1.0  # per split, for its searches
 SKETCHES = 12  # splits sketched when runs must repeat
 GRAIN = 1e-4  # gaps below this are the clock's grain, see solver/README.md section 9
 
@@ -145,20 +146,49 @@ class _Search:
         self.open = sorted((s for s in self.open if not s.closed), key=lambda s: s.bound)
 
     def _sketch(self) -> None:
-        """First plans from coarse strategies, for a share of the time or a number of splits."""
-        for done, search in enumerate(sorted(self.open, key=self._promise)):
-            late = (
-                self.options.time_limit_s - self._left() > SKETCH_SHARE * self.options.time_limit_s
-            )
-            enough = self.best is not None and (
-                done >= SKETCHES if self.options.reproducible else late
-            )
-            if self.stop.is_set() or enough or self._over():
+        """First plans from coarse strategies: for every pipeline the likeliest micro-batch count,
+        then the neighbours of the best plans, for a share of the time or a number of splits."""
+        done: dict[int, float] = {}  # number in self.open -> value of the sketch
+        while not (self.stop.is_set() or self._over()):
+            late = self._left() < (1 - SKETCH_SHARE) * self.options.time_limit_s
+            if self.best and (len(done) >= SKETCHES if self.options.reproducible else late):
                 return
+            number = self._next_sketch(done)
+            if number is None:
+                return
+            search = self.open[number]
+            self.tell("sketching " + describe(search))
             cutoff = self.best.value if self.best else self.worst
-            if search.bound < cutoff:
-                self.tell("sketching " + describe(search))
-                search.sketch(cutoff, self._effort(), self._found)
+            search.sketch(cutoff, replace(self._effort(), seconds=SKETCH_SECONDS), self._found)
+            done[number] = search.estimate
+
+    def _next_sketch(self, done: dict[int, float]) -> int | None:
+        """The split to sketch next: seeds first, then next to the best ones."""
+        cutoff = self.best.value if self.best else self.worst
+        waiting = [i for i, s in enumerate(self.open) if i not in done and s.bound < cutoff]
+        if not waiting:
+            return None
+        seeds: dict[str, int] = {}
+        for i in sorted(range(len(self.open)), key=lambda i: self._promise(self.open[i])):
+            seeds.setdefault(" ".join(p.name for p in self.open[i].split.pipeline), i)
+        first = [i for i in seeds.values() if i in waiting]
+        if first:
+            return first[0]
+        near = {
+            i: min((done[j] for j in done if self._adjacent(i, j)), default=math.inf)
+            for i in waiting
+        }
+        return min(waiting, key=lambda i: (near[i], self._promise(self.open[i])))
+
+    def _adjacent(self, i: int, j: int) -> bool:
+        """Same pipeline and the next micro-batch count, or same count and one sub-axis more."""
+        a, b = self.open[i].split, self.open[j].split
+        if a.pipeline == b.pipeline:
+            low, high = sorted((a.microbatches, b.microbatches))
+            return high <= 2 * low
+        fewer, more = sorted((a.pipeline, b.pipeline), key=len)
+        joined = a.microbatches == b.microbatches and len(more) == len(fewer) + 1
+        return joined and all(part in more for part in fewer)
 
     def _promise(self, search: SplitSearch) -> tuple[float, float]:
         """Likely good splits first: about one sample per device and micro-batch, at least two
@@ -174,7 +204,10 @@ class _Search:
     def _step(self) -> None:
         """Prepare the split with the least bound, or search it when it is ready."""
         cutoff = self.best.value if self.best else self.worst
-        current = min(self.open, key=lambda s: (s.bound, s.ready is None))
+        current = min(self.open, key=lambda s: (s.bound, s.estimate))
+        if current.ready is not None:  # bounds cannot rise by preparing: search the likeliest
+            ready = [s for s in self.open if s.ready is not None]
+            current = min(ready, key=lambda s: (s.estimate, s.bound))
         if current.ready is None:
             self.tell("bounding " + describe(current))
             current.prepare(math.inf if self.minimizes_memory else cutoff)

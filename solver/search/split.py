@@ -90,6 +90,7 @@ class SplitSearch:
         self.capacity = goal.capacity
         self.step_limit = goal.step_limit
         self.bound = 0.0
+        self.estimate = math.inf  # of the best plan, from a sketch
         self.closed = False
         self.ready: Ready | None = None
 
@@ -128,7 +129,7 @@ class SplitSearch:
     def sketch(self, cutoff: float, effort: Effort, report: Callable[[Found], None]) -> None:
         """A first plan from the coarse strategies, without a bound."""
         if self._set_coarse():
-            Climb(self, effort).run(cutoff, report)
+            self.estimate = min(self.estimate, Climb(self, effort).run(cutoff, report))
             self.ready = None
 
     def _set_coarse(self) -> bool:
@@ -175,6 +176,8 @@ class SplitSearch:
             self.close(self.bound)
             return
         self.ready = Ready(problem, pins, remaining, Chooser(problem, pins, remaining, exact=True))
+        if math.isinf(cutoff) and self.memory_floor() > self.capacity:
+            self.close(math.inf)
 
     def _tight_bound(self, problem: ShardingProblem, domain: Domain, cutoff: float) -> float:
         """The bound with a price on memory: on average over stages, one micro-batch must fit.
