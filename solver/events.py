@@ -16,7 +16,7 @@ Document = dict[str, Any]  # a `mmp-plan/1` document, see solver/README.md secti
 class Options:
     """How to solve. `reproducible`: the same plan bytes in every run (deterministic limits)."""
 
-    time_limit_s: float = 60.0
+    time_limit_s: float = 20.0
     workers: int = 2
     seed: int = 0
     reproducible: bool = False

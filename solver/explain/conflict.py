@@ -104,8 +104,8 @@ class Explainer:
         return [{**row, "change": f"drop line {item.span.line}"}]
 
     def _least_memory(self, limit: Limit, rest: Sequence[Constraint]) -> float | None:
-        """The least limit, to a tenth of a GiB, under which a plan was found."""
-        step = 2**30 / 10
+        """The least limit, to a hundredth of it, under which a plan was found."""
+        step = max(limit.value / 100, 2**30 / 10)
         low = limit.value
         high = max(self.spec.mesh.device.memory_bytes, 2 * low)
         if self._verdict(rest, replace(limit, value=high)) is not Verdict.YES:
@@ -116,4 +116,5 @@ class Explainer:
                 high = middle
             else:
                 low = middle
-        return -(-high // step) * step
+        tenth = 2**30 / 10  # as the change is printed
+        return -(-high // tenth) * tenth

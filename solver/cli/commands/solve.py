@@ -27,7 +27,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("spec", metavar="SPEC", help="a .mmp file")
     parser.add_argument("-o", dest="output", metavar="FILE", type=Path, help="write the plan here")
     parser.add_argument(
-        "--time-limit", metavar="S", type=_seconds, default=60.0, help="seconds (default 60)"
+        "--time-limit", metavar="S", type=_seconds, default=20.0, help="seconds (default 20)"
     )
     parser.add_argument(
         "--workers", metavar="N", type=_positive, default=2, help="parallel workers (default 2)"
