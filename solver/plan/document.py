@@ -75,6 +75,7 @@ class _Builder:
             "outcome": self._outcome(proof, memory),
             "objective": self._objective(proof, memory),
             "step_time_s": self.plan.step_time,
+            "space": self.problem.space,
             "mesh": {
                 "devices": self.spec.mesh.devices,
                 "axes": [{"name": a.name, "size": a.size} for a in self.spec.mesh.axes],

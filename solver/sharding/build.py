@@ -27,7 +27,7 @@ from solver.sharding.edges import EdgeBuilder
 from solver.sharding.problem import Node, ShardingProblem, Store
 from solver.space.fold import UnitClass, Wiring
 from solver.space.mesh import Split, interchangeable
-from solver.space.strategies import assignments, is_whole_space, uniform_assignments
+from solver.space.strategies import assignments, choose_space, uniform_assignments
 
 
 class NoStrategyError(Exception):
@@ -127,13 +127,12 @@ class _Builder:
             c, i = self.class_of[unit.name]
             for position, name in enumerate(unit.operators):
                 self.place[name] = (c, i, position)
-        width = len(self.split.sharding)
         largest = max(
             [len(op.cuttable) + 1 for op in graph.operators]
             + [len(t.dims) + 2 for t in graph.tensors.values() if self._is_shared(t.name)]
         )
-        self.whole_space = is_whole_space(largest, width)
         self.groups = interchangeable(self.split.sharding, self.named)
+        self.space = choose_space(largest, self.groups)
 
     def _is_shared(self, tensor: str) -> bool:
         return len(self.wiring.reads.get(tensor, ())) > 1
@@ -180,7 +179,7 @@ class _Builder:
         width = len(self.split.sharding)
         if self.coarse:
             return uniform_assignments(choices, width, self.groups)
-        return assignments(choices, width, self.groups, self.whole_space)
+        return assignments(choices, width, self.groups, self.space)
 
     def _variant_cuts(self, op: Operator) -> tuple[Assigned, list[int]]:
         number = {part.name: a for a, part in enumerate(self.split.sharding)}
@@ -350,4 +349,5 @@ class _Builder:
             self.node_of_operator,
             self.node_of_tensor,
             self.store_of_parameter,
+            self.space.words,
         )

@@ -122,6 +122,7 @@ class ShardingProblem:
     node_of_operator: dict[str, int]
     node_of_tensor: dict[str, int]
     store_of_parameter: dict[str, int]
+    space: str  # which strategies were considered, in words
 
     def variant_number(self, operator: str, strategy: int) -> int:
         """Which variant of a measured operator a strategy is."""

@@ -4,12 +4,16 @@ The whole space has (indices + 1) ** sub-axes members. Sub-axes that nothing tel
 axis, size and link) are interchangeable, so where the whole space is large only the assignments
 are kept that give them, from outermost to innermost, to indices in one fixed order. The order is
 that of the iteration space, the same for all operators, so that layouts of neighbours line up.
+Where even these are too many, interchangeable sub-axes are shared by few indices. What was left
+out is said in the plan document (`space`), since the bound holds for what is left.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -19,21 +23,71 @@ from solver.space.mesh import Interchangeable
 Assignments = npt.NDArray[np.int8]  # [strategy, sub-axis] -> position in the list of choices
 
 WHOLE_SPACE = 130
+MOST = 4000  # strategies of one operator, before divisibility
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """Which assignments are kept: all (`ordered` False), or ordered ones in which one group of
+    interchangeable sub-axes is shared by at most `sharers` choices."""
+
+    ordered: bool
+    sharers: int
+
+    @property
+    def words(self) -> str:
+        """For the plan document."""
+        if not self.ordered:
+            return "whole"
+        if self.sharers >= MOST:
+            return "interchangeable sub-axes go to indices in one fixed order"
+        return (
+            "interchangeable sub-axes go to indices in one fixed order, "
+            f"at most {self.sharers} indices to a group"
+        )
+
+
+def choose_space(most_choices: int, groups: Sequence[Interchangeable]) -> Space:
+    """The largest space of fair size; one for all operators, since mixing misaligns layouts."""
+    width = sum(len(g.positions) for g in groups)
+    if most_choices**width <= WHOLE_SPACE:
+        return Space(False, MOST)
+    for sharers in (MOST, 3, 2, 1):
+        sizes = [_count(most_choices, len(g.positions), sharers) for g in groups]
+        if math.prod(sizes) <= MOST:
+            return Space(True, sharers)
+    return Space(True, 1)
+
+
+def _count(choices: int, length: int, sharers: int) -> int:
+    """Non-decreasing sequences of `length` values with at most `sharers` different ones."""
+    kinds = range(1, min(sharers, choices, length) + 1)
+    return sum(math.comb(choices, k) * math.comb(length - 1, k - 1) for k in kinds)
+
+
+def _sequences(choices: int, length: int, sharers: int) -> list[tuple[int, ...]]:
+    """Those sequences, in lexicographic order."""
+    found = []
+    for k in range(1, min(sharers, choices, length) + 1):
+        for values in itertools.combinations(range(choices), k):
+            for cuts in itertools.combinations(range(1, length), k - 1):
+                ends = (*cuts, length)
+                starts = (0, *cuts)
+                runs = zip(values, starts, ends, strict=True)
+                found.append(tuple(v for v, a, b in runs for _ in range(b - a)))
+    return sorted(found)
 
 
 def assignments(
-    choices: int, width: int, groups: Sequence[Interchangeable], whole_space: bool
+    choices: int, width: int, groups: Sequence[Interchangeable], space: Space
 ) -> Assignments:
     """Rows that give each of `width` sub-axes one of `choices` values (0 .. choices - 1)."""
     if width == 0:
         return np.zeros((1, 0), dtype=np.int8)
-    if whole_space:
+    if not space.ordered:
         rows = np.array(list(itertools.product(range(choices), repeat=width)), dtype=np.int8)
         return rows.reshape(-1, width)
-    per_group = [
-        list(itertools.combinations_with_replacement(range(choices), len(g.positions)))
-        for g in groups
-    ]
+    per_group = [_sequences(choices, len(g.positions), space.sharers) for g in groups]
     order = [p for g in groups for p in g.positions]
     combined = np.array(
         [list(itertools.chain.from_iterable(row)) for row in itertools.product(*per_group)],
@@ -51,9 +105,3 @@ def uniform_assignments(choices: int, width: int, groups: Sequence[Interchangeab
         for group, value in zip(groups, values, strict=True):
             rows[n, list(group.positions)] = value
     return rows
-
-
-def is_whole_space(largest_choices: int, width: int) -> bool:
-    """Whether the whole space is small enough to keep; decided once per problem, for all
-    operators, since mixing the two would misalign layouts."""
-    return bool(largest_choices**width <= WHOLE_SPACE)
