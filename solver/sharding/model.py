@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ortools.sat.python import cp_model
 
 KIB = 1024.0
+FRACTIONS = 1024  # of a tick, in which cuts compare durations
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,20 +336,25 @@ class ShardingModel:
 
     def add_cut(self, cut: Cut) -> None:
         """A makespan never falls when no duration falls: either one of the cut's parts is smaller
-        than it was, or the makespan is at least the proven one (a monotone Benders cut)."""
+        than it was, or the makespan is at least the proven one (a monotone Benders cut).
+
+        Parts are counted in fractions of a tick, and one is smaller only by more than rounding can
+        do: else the selection that the cut comes from would pass for smaller than itself.
+        """
+        rounding = len(self.problem.nodes) + len(self.problem.edges) + 2 * len(self.problem.stores)
         choices = []
         for number, part in enumerate(cut.parts):
             smaller = self.model.new_bool_var(f"smaller{number}")
-            ticks = self._part_ticks(part)
-            most = int(np.floor(part.value / self.tick + 1e-9)) - 1
-            self.model.add(ticks <= most).only_enforce_if(smaller)
+            most = int(np.floor(part.value / self.tick * FRACTIONS)) - rounding
+            self.model.add(self._part(part) <= most).only_enforce_if(smaller)
             choices.append(smaller)
         as_long = self.model.new_bool_var("as_long")
         least = int(np.floor(cut.makespan / self.tick))
         self.model.add(self.makespan >= least).only_enforce_if(as_long)
         self.model.add_bool_or([*choices, as_long])
 
-    def _part_ticks(self, part: CutPart) -> Linear:
+    def _part(self, part: CutPart) -> Linear:
+        """The duration of a part, in fractions of a tick."""
         from ortools.sat.python import cp_model
 
         variables: list[Any] = []
@@ -363,7 +369,7 @@ class ShardingModel:
             for k, literal in self.x[node].items():
                 variables.append(literal)
                 seconds.append(float(strategies[k]))
-        ticks = np.floor(np.array(seconds) / self.tick + 1e-9).astype(np.int64)
+        ticks = np.rint(np.array(seconds) / self.tick * FRACTIONS).astype(np.int64)
         used = np.flatnonzero(ticks)
         return cp_model.LinearExpr.weighted_sum(
             [variables[i] for i in used], [int(ticks[i]) for i in used]
