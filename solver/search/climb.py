@@ -54,7 +54,7 @@ class Climb:
         for held in dict.fromkeys([tuple(plenty), (1,) * len(plenty)]):
             for pattern in starts(self.ready, self.effort):
                 self._alternate(pattern, list(held), cutoff)
-                if self.effort.stop.is_set():
+                if self.effort.is_over():
                     break
             if self.best is not None:
                 break
@@ -81,7 +81,7 @@ class Climb:
 
     def _alternate(self, pattern: Pattern, held: list[int], cutoff: float) -> None:
         seen: list[Pattern] = []
-        while pattern not in seen and len(seen) < ROUNDS and not self.effort.stop.is_set():
+        while pattern not in seen and len(seen) < ROUNDS and not self.effort.is_over():
             seen.append(pattern)
             choice = self.search.choose(pattern, held, cutoff * 1.2, self.effort.limits(0.1))
             selection = choice.selection
@@ -170,7 +170,7 @@ class Patience:
     def is_over(self) -> bool:
         """Count one more look; whether to stop."""
         self.looked += 1
-        if self.effort.stop.is_set():
+        if self.effort.is_over():
             return True
         if self.effort.deterministic:
             return self.looked > self.most

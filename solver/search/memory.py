@@ -46,7 +46,7 @@ def search_memory(
     complete = patterns is not None
     bounds = []
     for pattern in patterns if patterns is not None else starts(search.ready, effort):
-        if effort.stop.is_set():
+        if effort.is_over():
             complete = False
             break
         bounds.append(_try(search, pattern, best, effort, reserve, keep))

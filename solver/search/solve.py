@@ -36,12 +36,13 @@ def solve(spec: Spec, options: Options, emit: Emit, stop: threading.Event) -> Do
     if search.best is None:
         return _none(spec, options, stop, stopped, search)
     best = search.best
-    if len(spec.objective) > 1 and not stop.is_set():
-        best = _second(spec, options, stop, best)
+    effort = search.effort()
+    if len(spec.objective) > 1 and not effort.is_over():
+        best = _second(spec, effort, best)
     return document(best.plan, Proof(search.bound(), stopped))
 
 
-def _second(spec: Spec, options: Options, stop: threading.Event, first: Found) -> Found:
+def _second(spec: Spec, effort: Effort, first: Found) -> Found:
     """The best plan in the second objective that is no worse in the first."""
     goal = goal_of(spec)
     if spec.objective[0] == "memory":
@@ -57,7 +58,6 @@ def _second(spec: Spec, options: Options, stop: threading.Event, first: Found) -
     if search.ready is None:
         return first
     better: list[Found] = []
-    effort = Effort(5.0, options.workers, options.seed, options.reproducible, stop)
     look_for(search, math.inf, effort, better.append)
     same_price = [f for f in better if f.plan.broken == plan.broken]
     return same_price[-1] if same_price else first
@@ -159,7 +159,7 @@ class _Search:
             search = self.open[number]
             self.tell("sketching " + describe(search))
             cutoff = self.best.value if self.best else self.worst
-            search.sketch(cutoff, replace(self._effort(), seconds=SKETCH_SECONDS), self._found)
+            search.sketch(cutoff, replace(self.effort(), seconds=SKETCH_SECONDS), self._found)
             done[number] = search.estimate
 
     def _next_sketch(self, done: dict[int, float]) -> int | None:
@@ -216,7 +216,7 @@ class _Search:
                 current.bound = current.memory_floor() + (limit.reserve if limit else 0.0)
         else:
             self.tell("searching " + describe(current))
-            look_for(current, cutoff, self._effort(), self._found)
+            look_for(current, cutoff, self.effort(), self._found)
         if current.closed or current.bound >= (self.best.value if self.best else self.worst):
             self.open.remove(current)
             self.closed_bound = min(self.closed_bound, current.bound)
@@ -237,10 +237,12 @@ class _Search:
             return True
         return not self.options.reproducible and self._left() <= 0
 
-    def _effort(self) -> Effort:
+    def effort(self) -> Effort:
+        """For the next part of the search: what is left, but not all of it at once."""
         seconds = 10.0 if self.options.reproducible else min(10.0, max(0.5, self._left()))
         o = self.options
-        return Effort(seconds, o.workers, o.seed, o.reproducible, self.stop)
+        deadline = self.began + o.time_limit_s
+        return Effort(seconds, o.workers, o.seed, o.reproducible, self.stop, deadline)
 
     def bound(self) -> float:
         """A lower bound on the objective of every plan."""

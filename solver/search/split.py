@@ -294,7 +294,7 @@ class SplitSearch:
         share: int,
     ) -> float:
         """Search one pattern; a lower bound on its plans is returned."""
-        if effort.stop.is_set() or self.bound >= cutoff * (1 - 1e-9):
+        if effort.is_over() or self.bound >= cutoff * (1 - 1e-9):
             return self.bound
         held = [1] * self.split.stages
         choice = self.choose(pattern, held, cutoff, effort.limits(1 / share))
@@ -325,7 +325,7 @@ class SplitSearch:
             f = figures(ready.problem, choice.selection, pattern)
             cutoff = min(cutoff, ordered.makespan + extra + self.penalty(choice.selection))
             never = memory_never_binds(f, self.split.microbatches, self.capacity)
-            if bound >= cutoff * (1 - 1e-9) or not never or effort.stop.is_set():
+            if bound >= cutoff * (1 - 1e-9) or not never or effort.is_over():
                 break
             cuts.append(monotone_cut(ready.problem, choice.selection, pattern, f, ordered.bound))
             choice = ready.chooser.refine(terms, cuts, cutoff - extra, effort.limits(0.2))
@@ -358,7 +358,7 @@ class SplitSearch:
             self.split.microbatches,
             self.capacity if capacity is None else capacity,
             self.spec.train.pipeline.family,
-            effort.seconds * share,
+            effort.limits(share).seconds,
             effort.workers,
             effort.seed,
             effort.deterministic,
