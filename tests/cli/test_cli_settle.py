@@ -133,7 +133,7 @@ def test_the_document_says_where_it_comes_from() -> None:
     assert settled.document["solver"] == {
         "seed": 3,
         "workers": 2,
-        "time_limit_s": 60.0,
+        "time_limit_s": 20.0,
         "reproducible": False,
         "wall_s": 1.5,
     }

@@ -196,7 +196,7 @@ def test_measured_operator_brings_its_own_bytes() -> None:
     again = choose(problem, microbatches=2, recompute="a")
     figures = evaluate(again, problem, in_order(1, 2, "FB"))
     assert figures.memory[0].activations == 6.0
-    assert figures.memory[0].buffers == 17.0
+    assert figures.memory[0].buffers == 7.0  # no room beside its workspace
     assert figures.stages[0].input_grad == 5.5
 
 
