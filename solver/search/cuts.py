@@ -41,7 +41,8 @@ def monotone_cut(
         for quantities, value in durations:
             factors = unit_factors(number.units[s], number.again[s], dict.fromkeys(quantities, 1.0))
             held = _held(problem, number.units[s], quantities)
-            parts.append(CutPart(factors, held, {}, float(value)))
+            sums = _exchanged(problem, number.units, s) if Quantity.STEP in quantities else {}
+            parts.append(CutPart(factors, held, {}, sums, float(value)))
     parts += _transfers(problem, selection, pattern)
     return Cut(tuple(parts), makespan)
 
@@ -53,6 +54,19 @@ def _held(problem: ShardingProblem, units: Floats, quantities: tuple[Quantity, .
             if not store.per_unit and units[list(store.holders), 0].sum() > 0:
                 held[j, Quantity.STEP] = 1.0
     return held
+
+
+def _exchanged(problem: ShardingProblem, units: Floats, stage: int) -> dict[int, float]:
+    """Seconds per byte that a stage takes to sum gradients with the other holders of a parameter
+    (solver/README.md, section 6)."""
+    link = problem.split.transfer_link
+    found = {}
+    for j, store in enumerate(problem.stores):
+        holding = units[:, list(store.holders), 0].sum(axis=1) > 0
+        count = int(holding.sum())
+        if link is not None and not store.per_unit and holding[stage] and count > 1:
+            found[j] = 2 * (count - 1) / count / link.bandwidth
+    return found
 
 
 def _transfers(problem: ShardingProblem, selection: Selection, pattern: Pattern) -> list[CutPart]:
@@ -72,5 +86,5 @@ def _transfers(problem: ShardingProblem, selection: Selection, pattern: Pattern)
         for node, each in sent.values():
             seconds[node] = seconds[node] + each if node in seconds else each
         value = sum(float(each[selection.strategies[n]]) for n, each in seconds.items())
-        parts.append(CutPart(none, held, seconds, value))
+        parts.append(CutPart(none, held, seconds, {}, value))
     return parts

@@ -54,12 +54,14 @@ class StageTerms:
 class CutPart:
     """One duration of a stage (or a transfer): its factors and its value in a known plan.
 
-    `sent` maps a node to seconds per strategy, for transfers.
+    `sent` maps a node to seconds per strategy, for transfers; `exchanged` a parameter that several
+    stages hold to the seconds per byte in which they sum its gradient.
     """
 
     factors: Floats
     held: Floats
     sent: dict[int, Floats]
+    exchanged: dict[int, float]
     value: float
 
 
@@ -171,7 +173,7 @@ class ShardingModel:
             self.y.append(chosen)
 
     def _charge_held(self, literal: cp_model.IntVar, store: int, q: Floats) -> None:
-        self.held_charges.append((literal, store, q))
+        self.held_charges.append((literal, store, q.copy()))  # the caller goes on with `q`
         self.time.add(literal, self.terms.held_time[:, store] @ q)
         self.bytes.add(literal, self.terms.held_memory[:, store] @ q)
 
@@ -341,7 +343,7 @@ class ShardingModel:
         Parts are counted in fractions of a tick, and one is smaller only by more than rounding can
         do: else the selection that the cut comes from would pass for smaller than itself.
         """
-        rounding = len(self.problem.nodes) + len(self.problem.edges) + 2 * len(self.problem.stores)
+        rounding = len(self.problem.nodes) + len(self.problem.edges) + 3 * len(self.problem.stores)
         choices = []
         for number, part in enumerate(cut.parts):
             smaller = self.model.new_bool_var(f"smaller{number}")
@@ -369,6 +371,11 @@ class ShardingModel:
             for k, literal in self.x[node].items():
                 variables.append(literal)
                 seconds.append(float(strategies[k]))
+        for store, rate in part.exchanged.items():
+            volume = self.problem.stores[store].costs.shared
+            for (label, z), literal in self.y[store].items():
+                variables.append(literal)
+                seconds.append(rate * float(volume[label, z]))
         ticks = np.rint(np.array(seconds) / self.tick * FRACTIONS).astype(np.int64)
         used = np.flatnonzero(ticks)
         return cp_model.LinearExpr.weighted_sum(
