@@ -1,7 +1,8 @@
-"""`minimize memory`: the selection whose fullest stage needs least, one micro-batch in flight.
+"""`minimize memory`: the selection whose fullest stage needs least, with as few micro-batches in
+flight as the schedule family allows.
 
-The same three steps as for time (messages, pruning, CP-SAT), with bytes in the place of seconds. A
-schedule that runs one micro-batch at a time always exists, so the least peak is that of the
+The same three steps as for time (messages, pruning, CP-SAT), with bytes in the place of seconds.
+Where the order is free one micro-batch can run at a time, so the least peak is that of the
 selection; the scheduler then makes the best of the memory it has.
 """
 
@@ -11,7 +12,7 @@ import math
 from collections.abc import Callable
 
 from solver.search.effort import Effort
-from solver.search.patterns import all_patterns, starts
+from solver.search.patterns import all_patterns, least_flight, starts
 from solver.search.prune import pruned, threshold
 from solver.search.split import Found, SplitSearch
 from solver.search.terms import stage_terms
@@ -72,7 +73,7 @@ def _try(
     """The least peak of one pattern; a bound on it is returned (bytes)."""
     ready = search.ready
     assert ready is not None
-    held = [1] * search.split.stages
+    held = least_flight(ready, pattern)
     terms = stage_terms(ready.problem, pattern, held, search.capacity)
     weights = _memory_weights(terms)
     extra = search.unit_penalty(pattern)

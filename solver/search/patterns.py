@@ -23,6 +23,26 @@ def full_flight(ready: Ready) -> list[int]:
     return [min(m, stages - s) for s in range(stages)]
 
 
+def least_flight(ready: Ready, pattern: Pattern) -> list[int]:
+    """Micro-batches that every stage holds at its peak at least: what the family's order says
+    (solver/README.md, section 8), or one where the order is free."""
+    m, stages = ready.problem.split.microbatches, pattern.stages
+    family = ready.problem.spec.train.pipeline.family
+    if family == "gpipe":
+        return [m] * stages
+    if family not in ("one_f_one_b", "zb_h1"):
+        return [1] * stages
+    depth = [1] * stages
+    pairs = {
+        (pattern.stage_of[x.source_unit], pattern.stage_of[x.target_unit])
+        for x in ready.problem.sends
+    }
+    for s, t in sorted(pairs, reverse=True):
+        if s != t:
+            depth[s] = max(depth[s], 1 + depth[t])
+    return [min(m, d) for d in depth]
+
+
 def all_patterns(ready: Ready) -> list[Pattern] | None:
     """Every pattern that the hard pins allow, or None when there are more than `MOST`."""
     maps = stage_maps(ready)

@@ -18,7 +18,7 @@ from solver.search.cuts import memory_never_binds, monotone_cut
 from solver.search.effort import Effort
 from solver.search.floor import memory_floor, stage_ranges
 from solver.search.order import Ordered, order
-from solver.search.patterns import all_patterns, starts
+from solver.search.patterns import all_patterns, least_flight, starts
 from solver.search.ready import Ready
 from solver.search.terms import bound_weights, priced_weights, stage_terms
 from solver.search.values import broken, penalty, soft_penalties
@@ -222,10 +222,10 @@ class SplitSearch:
         coarse strategies, or among all (after `prepare`)."""
         if coarse and not self._set_coarse():
             return False
-        held = [1] * self.split.stages
         found = False
         assert self.ready is not None
         for pattern in starts(self.ready, effort):
+            held = least_flight(self.ready, pattern)
             choice = self.choose(pattern, held, self.step_limit, effort.limits(0.5))
             if choice.selection is not None:
                 ordered = self.schedule(choice.selection, pattern, effort, 0.2, lambda _: None)
@@ -296,7 +296,8 @@ class SplitSearch:
         """Search one pattern; a lower bound on its plans is returned."""
         if effort.is_over() or self.bound >= cutoff * (1 - 1e-9):
             return self.bound
-        held = [1] * self.split.stages
+        assert self.ready is not None
+        held = least_flight(self.ready, pattern)
         choice = self.choose(pattern, held, cutoff, effort.limits(1 / share))
         bound = max(choice.bound, self.bound)
         if choice.selection is None or bound >= cutoff:
@@ -316,7 +317,7 @@ class SplitSearch:
         """Feed schedules back as cuts until no selection of the pattern can beat the best plan."""
         ready = self.ready
         assert ready is not None
-        terms = stage_terms(ready.problem, pattern, [1] * self.split.stages, self.capacity)
+        terms = self.terms(pattern, least_flight(ready, pattern), self.capacity)
         extra = self.unit_penalty(pattern)
         cuts: list[Cut] = []
         bound = choice.bound
