@@ -11,6 +11,9 @@ from solver.schedule import Action, Chunk, Edge, ScheduleProblem, estimate, lowe
 from solver.schedule import solve as solve_schedule
 from solver.stages.figures import StageFigures
 
+JOINED: dict[str, str | None] = {"zb_h1": "one_f_one_b", "zb_h2": None}
+"""What is left of a family that moves weight gradients when every stage runs them in its B."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
@@ -50,7 +53,7 @@ def schedule_problem(
         capacity_bytes=room,
         tails=tuple(float(t) for t in f.tail),
         split_backward=not all(f.fused),
-        family=family,
+        family=JOINED.get(family, family) if family and all(f.fused) else family,
     )
 
 
