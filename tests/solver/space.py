@@ -1,6 +1,7 @@
 """Every plan of a tiny spec, parameter storage and schedule aside (`solver/README.md`, section 1).
 
-Layers of one fold share their strategies; recomputation is a choice only for layers of a repeat.
+Layers of one fold share their strategies; recomputation is a choice only for layers of a repeat and
+for units that a hard pin names.
 """
 
 from __future__ import annotations
@@ -9,7 +10,18 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 
-from dsl.spec import CutOver, Index, Operator, Spec, SplitBy, StoredOver, SubAxis, Unit, WholeIndex
+from dsl.spec import (
+    CutOver,
+    Index,
+    Operator,
+    Recomputed,
+    Spec,
+    SplitBy,
+    StoredOver,
+    SubAxis,
+    Unit,
+    WholeIndex,
+)
 from solver.verify.decisions import Cuts, Decisions, OperatorChoice, ParameterChoice, TensorChoice
 from solver.verify.wiring import Wiring, wire
 
@@ -81,8 +93,17 @@ class Space:
     def _recomputations(self) -> Iterator[dict[str, bool]]:
         mode = self.spec.train.recompute
         units = self.spec.graph.units
+        asked = [
+            wish.unit
+            for pin in self.spec.pins
+            for wish in pin.requirements
+            if isinstance(wish, Recomputed) and pin.weight is None
+        ]
         flags = [
-            (False, True) if mode == "auto" and unit.repeat else (mode == "full",) for unit in units
+            (False, True)
+            if mode == "auto" and (unit.repeat or unit.name in asked)
+            else (mode == "full",)
+            for unit in units
         ]
         for chosen in itertools.product(*flags):
             yield dict(zip((unit.name for unit in units), chosen, strict=True))
