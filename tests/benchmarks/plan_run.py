@@ -1,0 +1,91 @@
+"""One solve, as `mmp solve` does it, with a clock and a scale beside it."""
+
+from __future__ import annotations
+
+import resource
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from dsl.load import load
+from dsl.spec import Spec
+from solver.cli.commands.solve import SEARCH
+from solver.cli.settle import settle
+from solver.events import Document, Event, Incumbent, Options
+from solver.isolate.interrupts import Interrupts
+from solver.isolate.run import run
+from solver.search.frame import named_parts
+from solver.space.mesh import splits
+from solver.verify.check import verify
+from solver.verify.report import Report
+from tests.benchmarks.plan_cases import Case
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one solve gave. Times in seconds of wall clock, `value` and `bound` in the objective's
+    unit, `peak_bytes` of the process that searched; `value` is None without a plan."""
+
+    devices: int
+    splits: int
+    stopped: str
+    value: float | None
+    bound: float | None
+    gap: float | None
+    first_s: float | None
+    best_s: float | None
+    wall_s: float
+    verify_s: float
+    peak_bytes: int
+    notes: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Clock:
+    """When plans arrived, and how long their verification took."""
+
+    began: float
+    first: float | None = None
+    best: float | None = None
+    verifying: float = 0.0
+
+    def observe(self, event: Event) -> None:
+        if isinstance(event, Incumbent):
+            self.best = time.monotonic() - self.began
+            self.first = self.best if self.first is None else self.first
+
+    def verify(self, document: Document, spec: Spec) -> Report:
+        begin = time.monotonic()
+        report = verify(document, spec)
+        self.verifying += time.monotonic() - begin
+        return report
+
+
+def measure(case: Case, seconds: float, workers: int) -> Measured:
+    """Solve one case. To be called in a process of its own: memory is that of all its children."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "spec.mmp"
+        path.write_text(case.text, encoding="utf-8")
+        spec = load(path)
+    options = Options(time_limit_s=seconds, workers=workers)
+    clock = _Clock(time.monotonic())
+    with Interrupts() as interrupts:
+        result = run(SEARCH, spec, options, clock.observe, interrupts)
+    settled = settle(result, spec, options, clock.verify)
+    document = settled.document or {}
+    objective = document.get("objective", {})
+    return Measured(
+        devices=spec.mesh.devices,
+        splits=len(splits(spec, named_parts(spec))),
+        stopped=document.get("outcome", {}).get("stopped", "failed"),
+        value=objective.get("value"),
+        bound=objective.get("bound", result.bound),
+        gap=objective.get("gap"),
+        first_s=clock.first,
+        best_s=clock.best,
+        wall_s=result.wall_s,
+        verify_s=clock.verifying,
+        peak_bytes=resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024,
+        notes=settled.notes,
+    )
