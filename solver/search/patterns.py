@@ -92,7 +92,7 @@ def _recomputations(ready: Ready, stage_of: tuple[int, ...]) -> Iterator[tuple[b
     mode = ready.problem.spec.train.recompute
     layers, wishes = ready.layers(), ready.recompute_wishes()
     if mode != "auto":
-        yield tuple(wishes.get(u, mode == "full" and layer) for u, layer in enumerate(layers))
+        yield (mode == "full",) * len(layers)
         return
     place = {u: c for c, k in enumerate(ready.problem.classes) for u in k.units}
     members: dict[tuple[int, int], list[int]] = {}
@@ -111,7 +111,8 @@ def starts(ready: Ready, effort: Effort) -> Iterator[Pattern]:
     layers, wishes = ready.layers(), ready.recompute_wishes()
     stage_of = _balanced(layers, ready.problem.split.stages)
     for again in {"auto": (False, True), "none": (False,), "full": (True,)}[mode]:
-        flags = tuple(wishes.get(u, again and layer) for u, layer in enumerate(layers))
+        all_units = mode == "full"
+        flags = tuple(wishes.get(u, again and (x or all_units)) for u, x in enumerate(layers))
         pattern = Pattern(ready.problem.split.stages, stage_of, flags)
         if respects(ready.pins, pattern) and is_monotone(ready, stage_of):
             yield pattern

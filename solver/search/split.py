@@ -62,7 +62,12 @@ def goal_of(spec: Spec) -> Goal:
 
 
 def hard_domain(problem: ShardingProblem, pins: tuple[PinMasks, ...]) -> Domain | None:
-    """What the hard pins leave; None when a node or a store has nothing left."""
+    """What the hard pins leave; None when a node or a store has nothing left, or when a pin asks
+    for a recomputation that the training settings rule out."""
+    ruled_out = {"auto": None, "none": True, "full": False}[problem.spec.train.recompute]
+    for wish in (w for pin in pins if pin.is_hard for w in pin.units):
+        if wish.again is not None and (wish.again != wish.inverted) is ruled_out:
+            return None
     domain = full_domain(problem)
     nodes, stores = list(domain.nodes), list(domain.stores)
     for pin in pins:

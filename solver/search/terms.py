@@ -166,7 +166,7 @@ def extremes(problem: ShardingProblem, mode: str) -> Iterator[Floats]:
     layers = [c for c, k in enumerate(problem.classes) if k.is_layer]
     again = np.zeros(len(problem.classes))
     if mode != "auto":
-        again[layers] = mode == "full"
+        again[:] = mode == "full"
         yield again
         return
     again[layers[EXTREMES:]] = 2

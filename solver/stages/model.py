@@ -137,6 +137,7 @@ class StageModel:
     def _add_recompute(self) -> None:
         """Count variables; which units of a class on a stage does not matter, pins aside."""
         self.again: dict[tuple[int, int], cp_model.IntVar] = {}
+        everywhere = self.problem.spec.train.recompute == "full"
         for c, k in enumerate(self.problem.classes):
             members = [u for u, (d, _) in enumerate(self.places) if d == c]
             for s in range(self.stages):
@@ -145,7 +146,7 @@ class StageModel:
                 barred = [self._on(u, s) for u in members if self._wants(u) is False]
                 count = self.model.new_int_var(0, len(members), f"again{s}_{c}")
                 self.again[s, c] = count
-                if self.must_recompute and k.is_layer:
+                if self.must_recompute and (k.is_layer or everywhere):
                     self.model.add(count == sum(there))
                 elif self.may_recompute and k.is_layer:
                     self.model.add(count <= sum(there) - sum(barred))
