@@ -131,7 +131,11 @@ def drafts(draw: st.DrawFn, most: int = 400) -> Draft:
             (
                 draw(st.sampled_from(("microbatches 1", "microbatches 2", "microbatches 1..2"))),
                 draw(st.sampled_from(PIPELINES)),
-                draw(st.sampled_from(("recompute none", "recompute auto"))),
+                draw(
+                    st.sampled_from(
+                        ("recompute none", "recompute auto", "recompute auto", "recompute full")
+                    )
+                ),
                 draw(st.sampled_from(("", "overlap 50 %"))),
             )
         ),

@@ -1,0 +1,55 @@
+"""Random tiny specs with pins and limits, from roomy to infeasible."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import assume
+from hypothesis import strategies as st
+
+from dsl.load import LoadError
+from tests.solver.brute import optimum
+from tests.solver.specs import Draft, drafts, is_small, pins
+
+MOST_BASES = 300
+SHARES = (None, 0.5, 0.1, 0.9, -0.2)
+"""Where a memory limit lies between the least peak (0) and that of the fastest plan (1)."""
+
+
+@st.composite
+def cases(draw: st.DrawFn, objectives: tuple[str, ...] = ("step_time", "memory")) -> Draft:
+    """A spec with up to two pins or forbids, and maybe a memory limit."""
+    draft = draw(drafts(200))
+    wishes = [draw(pins(draft.body, draw(st.booleans()))) for _ in range(draw(st.integers(0, 2)))]
+    draft = replace(draft, statements=tuple(wishes))
+    assume(is_loadable(draft))
+    assume(is_small(draft.spec(), MOST_BASES))
+    limit = memory_limit(draft, draw(st.sampled_from(SHARES)))
+    return replace(draft, statements=(*wishes, *limit), objective=draw(st.sampled_from(objectives)))
+
+
+def is_loadable(draft: Draft) -> bool:
+    """Whether the language takes the pins (it refuses those that can never hold)."""
+    try:
+        draft.spec()
+    except LoadError:
+        return False
+    return True
+
+
+def memory_limit(draft: Draft, share: float | None) -> tuple[str, ...]:
+    """A limit at a share of the way from the least peak to that of the fastest plan; below zero
+    it is less than any plan needs."""
+    if share is None:
+        return ()
+    hard = tuple(text for text in draft.statements if "weight" not in text)
+    smallest = optimum(replace(draft, statements=hard, objective="memory").spec())
+    fastest = optimum(draft.spec())
+    if smallest is None or fastest is None:
+        return ()
+    value = smallest.peak + share * (fastest.peak - smallest.peak)
+    if share < 0:
+        value = 0.97 * smallest.peak
+    elif value < smallest.peak + 65536:  # the solver counts memory in KiB
+        value = smallest.peak + 65536
+    return (f"limit memory <= {int(value)} B",)

@@ -1,0 +1,118 @@
+"""The search against exhaustive search: optimum, bound, infeasibility, verification, mutations."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from solver.verify.check import verify
+from tests.solver.brute import optimum
+from tests.solver.cases import cases
+from tests.solver.solving import GRAIN, plan
+from tests.solver.specs import BODIES, Draft, drafts
+
+QUICK = settings(
+    max_examples=50,
+    deadline=None,
+    derandomize=True,
+    phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+DEEP = settings(QUICK, max_examples=600)
+
+
+def agrees(draft: Draft) -> None:
+    """Value, bound and verdict of the search are those of exhaustive search."""
+    spec = draft.spec()
+    best = optimum(spec)
+    document = plan(spec)
+    if best is None:
+        assert document["outcome"] == {"stopped": "proved", "plan": "none"}
+        return
+    objective = document["objective"]
+    assert objective["bound"] <= best.value * (1 + GRAIN)
+    assert objective["value"] >= best.value * (1 - GRAIN)
+    if not is_bound_by_schedule_memory(draft):
+        assert document["outcome"] == {"stopped": "proved", "plan": "optimal"}
+        assert objective["value"] <= best.value * (1 + GRAIN)
+
+
+def is_bound_by_schedule_memory(draft: Draft) -> bool:
+    """Where memory limits what a pipeline keeps in flight, the bound of the selection stays open:
+    schedules are fed back as cuts only where memory never binds."""
+    limited = any("limit memory" in text for text in draft.statements)
+    piped = "pipeline 1 stage" not in draft.train.replace("1..2", "2")
+    return piped and (limited or ("zb_h1" in draft.train and draft.objective == "memory"))
+
+
+@pytest.mark.parametrize("body", sorted(BODIES))
+@pytest.mark.parametrize("objective", ["step_time", "memory"])
+def test_every_body_agrees_with_brute_force(body: str, objective: str) -> None:
+    agrees(Draft(body, sizes=(4098, 1024, 2049), objective=objective))
+
+
+@QUICK
+@given(drafts())
+def test_free_specs_agree_with_brute_force(draft: Draft) -> None:
+    agrees(draft)
+
+
+@QUICK
+@given(cases())
+def test_pinned_and_limited_specs_agree_with_brute_force(draft: Draft) -> None:
+    agrees(draft)
+
+
+@pytest.mark.slow
+@DEEP
+@given(cases())
+def test_many_specs_agree_with_brute_force(draft: Draft) -> None:
+    agrees(draft)
+
+
+# ---- mutations -----------------------------------------------------------------------------
+
+Json = dict[str, Any]
+
+
+def move_operator(document: Json) -> None:
+    """The last operator of the schedule starts a little earlier."""
+    action = document["pipeline"]["schedule"][-1]
+    shift = 0.5 * max(action["end_s"], 1e-3)
+    action["start_s"] -= shift
+    action["end_s"] -= shift
+
+
+def swap_cut(document: Json) -> None:
+    """One operator is cut as it was not."""
+    cuts = next(iter(document["operators"].values()))["cuts"]
+    if cuts:
+        cuts.clear()
+    else:
+        cuts["b"] = ["gpu.0"]
+
+
+def lower_memory(document: Json) -> None:
+    """A device claims less memory than it needs, in its peak and in one term."""
+    row = document["memory"][0]
+    row["peak_bytes"] -= 1024
+    row["terms"]["activations"] -= 1024
+
+
+@pytest.mark.parametrize("mutate", [move_operator, swap_cut, lower_memory])
+@settings(QUICK, max_examples=8)
+@given(draft=drafts(100), seed=st.integers(0, 3))
+def test_mutated_plans_are_rejected(
+    mutate: Callable[[Json], None], draft: Draft, seed: int
+) -> None:
+    spec = draft.spec()
+    document = plan(spec, seed=seed)
+    mutated = copy.deepcopy(document)
+    mutate(mutated)
+    assert verify(document, spec).ok
+    assert not verify(mutated, spec).ok
