@@ -25,16 +25,20 @@ WORK = (Quantity.FORWARD, Quantity.INPUT_GRAD, Quantity.WEIGHT_GRAD)
 
 
 def ancestors(problem: ShardingProblem, pattern: Pattern) -> list[frozenset[int]]:
-    """The stages each stage depends on, directly or not."""
-    above: list[set[int]] = [set() for _ in range(pattern.stages)]
-    for send in sorted(problem.sends, key=lambda x: pattern.stage_of[x.target_unit]):
+    """For each stage the longest chain of stages that lead to it, one reading from the other.
+
+    Stages of parallel branches run side by side, so only those of one chain add up.
+    """
+    before: list[set[int]] = [set() for _ in range(pattern.stages)]
+    for send in problem.sends:
         s, t = pattern.stage_of[send.source_unit], pattern.stage_of[send.target_unit]
         if s != t:
-            above[t].add(s)
+            before[t].add(s)
+    chains: list[frozenset[int]] = []
     for t in range(pattern.stages):
-        for s in sorted(above[t]):
-            above[t] |= above[s]
-    return [frozenset(a) for a in above]
+        leading = [chains[s] | {s} for s in sorted(before[t])]
+        chains.append(max(leading, key=len, default=frozenset()))
+    return chains
 
 
 def unit_factors(number: Floats, again: Floats, factor: dict[Quantity, float]) -> Floats:
