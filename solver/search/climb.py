@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from solver.search.split import Found, SplitSearch
 
 ROUNDS = 3  # alternations from one start
-MOVES = 2000  # small moves looked at when runs must repeat
+MOVES_PER_SECOND = 100  # small moves that count as a second when runs must repeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class Climb:
         recomputation than memory asks for; keep what shortens the schedule."""
         assert self.best is not None
         refit = Refit(self.ready, self.best.selection, self.search.capacity)
-        patience = Patience(self.effort, 0.25, MOVES)
+        patience = Patience(self.effort, 0.25)
         improved = True
         while improved:
             improved = False
@@ -162,7 +162,6 @@ class Patience:
 
     effort: Effort
     share: float
-    most: int
 
     def __post_init__(self) -> None:
         self.began, self.looked = time.monotonic(), 0
@@ -173,7 +172,7 @@ class Patience:
         if self.effort.is_over():
             return True
         if self.effort.deterministic:
-            return self.looked > self.most
+            return self.looked > MOVES_PER_SECOND * self.effort.seconds
         return time.monotonic() - self.began > self.share * self.effort.seconds
 
 

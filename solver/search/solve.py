@@ -122,8 +122,12 @@ class _Search:
         self._glance()
         if not self.minimizes_memory:
             self._sketch()
+        steps = 0
         while self.open and not self._over():
+            if self.options.reproducible and steps >= self.options.time_limit_s:
+                break  # a second counts as one step, whatever the clock says
             self._step()
+            steps += 1
         if self.best is None:
             proved = not self.open and self.closed_bound >= self.worst
         else:
@@ -239,7 +243,7 @@ class _Search:
 
     def effort(self) -> Effort:
         """For the next part of the search: what is left, but not all of it at once."""
-        seconds = 10.0 if self.options.reproducible else min(10.0, max(0.5, self._left()))
+        seconds = 2.0 if self.options.reproducible else min(10.0, max(0.5, self._left()))
         o = self.options
         deadline = self.began + o.time_limit_s
         return Effort(seconds, o.workers, o.seed, o.reproducible, self.stop, deadline)

@@ -22,19 +22,27 @@ CONFLICT = Code(
     "MMP501",
     "no plan can exist",
     "These pins and limits cannot hold together, and leaving any one of them out makes a plan "
-    "possible. The report lists the cheapest ways out.",
+    "possible. The report lists the ways out.",
+)
+
+_NOBODY = (
+    "No pin or limit is to blame: the mesh, the memory of its devices, the batch and the `train` "
+    "block alone leave none."
 )
 
 
 def conflict(document: Document, spec: Spec, text_of: TextOf) -> Iterator[RenderableType]:
-    """The minimal conflict with its source lines, then the relaxations, cheapest first."""
+    """The minimal conflict with its source lines, then the relaxations."""
     entries: list[dict[str, Any]] = document.get("conflict", [])
     yield Text("Proven: there is no plan.", style="red")
     if entries:
         yield Text(render(_diagnostic(entries, spec), text_of), no_wrap=True, overflow="ignore")
+    else:
+        yield Text(_NOBODY)
     ways: list[dict[str, Any]] = document.get("relaxations", [])
     if ways:
-        yield heading("Ways out", "cheapest first")
+        yield Text("")
+        yield heading("Ways out", "each alone makes a plan possible")
         lines = [f"{way['change']}  ({way['file']}:{way['line']}: {way['text']})" for way in ways]
         yield Padding(Text("\n".join(lines), overflow="fold"), (0, 0, 0, INDENT))
 

@@ -18,7 +18,7 @@ from solver.cli.report.parallelism import parallelism
 from solver.cli.report.pins import pins
 from solver.cli.report.pipeline import pipeline
 from solver.cli.report.spending import spending
-from solver.cli.report.summary import summary, title
+from solver.cli.report.summary import ending, summary, title
 from solver.cli.report.view import View
 from solver.events import Document
 
@@ -30,6 +30,8 @@ SECTIONS: tuple[Section, ...] = (summary, parallelism, pipeline, spending, memor
 
 _NO_PLAN = {
     "limit": "No plan was found within the time limit; whether there is one is not known.",
+    "exhausted": "No plan was found, and the search has nothing left to try; whether there is one "
+    "is not known.",
     "interrupted": "Interrupted before a plan was found; whether there is one is not known.",
     "failed": "The solver process failed before it found a plan.",
 }
@@ -69,4 +71,4 @@ def _page(document: Document, spec: Spec, width: int) -> Iterator[list[Renderabl
     elif outcome["stopped"] == "proved":
         yield list(conflict(document, spec, text_of))
     else:
-        yield [Text(_NO_PLAN[outcome["stopped"]], style="yellow")]
+        yield [Text(_NO_PLAN[ending(document)], style="yellow")]

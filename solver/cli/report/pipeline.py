@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +19,8 @@ from solver.schedule.timeline import render_timeline
 
 _MARGIN = 8  # columns of a timeline beside the time itself
 _WIDEST = 160
+_NUMBERS = 62  # columns of the stage table's other cells
+_NARROWEST = 24  # columns for the layers of a stage
 _LEGEND = "F forward, B backward, W weight gradient, = once per step, . idle"
 
 
@@ -28,7 +31,9 @@ def pipeline(view: View) -> Iterator[RenderableType]:
     family = f", {found['family']}" if several and found["family"] else ""
     bubble = f", bubble {percent(found['bubble'])}" if several else ""
     yield heading("Stages", f"{len(view.stages)}{family}{bubble}")
-    rows = [_row(view, stage) for stage in view.stages]
+    again = [_recomputed(view, stage) for stage in view.stages]
+    room = max(_NARROWEST, view.width - _NUMBERS - max(map(len, again)))
+    rows = [_row(view, stage, room) for stage in view.stages]
     columns = ("stage", "layers", "recomputed", "forward", "backward", "weight grad", "per step")
     yield table(columns, rows, left=3)
     if several:
@@ -36,22 +41,37 @@ def pipeline(view: View) -> Iterator[RenderableType]:
         yield Padding(picture, (0, 0, 0, INDENT))
 
 
-def _row(view: View, stage: dict[str, Any]) -> tuple[str, ...]:
-    recomputed = frozenset(view.recomputed)
-    again = [name for name in stage["units"] if name in recomputed]
+def _row(view: View, stage: dict[str, Any], room: int) -> tuple[str, ...]:
+    is_fused = view.document["pipeline"]["fused"][stage["stage"]]
     return (
         str(stage["stage"]),
-        f"{len(stage['units'])}: {_folded(stage['units'])}",
-        "all" if len(again) == len(stage["units"]) else _folded(again) or "none",
+        _lines(f"{len(stage['units'])}: {_folded(stage['units'])}", room),
+        _recomputed(view, stage),
         seconds(stage["forward_s"]),
         seconds(stage["input_grad_s"]),
-        seconds(stage["weight_grad_s"]),
+        "in backward" if is_fused else seconds(stage["weight_grad_s"]),
         seconds(stage["tail_s"]),
     )
 
 
+def _recomputed(view: View, stage: dict[str, Any]) -> str:
+    recomputed = frozenset(view.recomputed)
+    again = [name for name in stage["units"] if name in recomputed]
+    return "all" if len(again) == len(stage["units"]) else _folded(again) or "none"
+
+
 def _folded(names: list[str]) -> str:
     return ", ".join(name for name, _ in fold((name, None) for name in names))
+
+
+def _lines(text: str, width: int) -> str:
+    """The text in lines of this width, broken after commas where that can be."""
+    lines = [""]
+    for piece in re.findall(r"[^,]+,? ?", text):
+        if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > width:
+            lines.append("")
+        lines[-1] += piece
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _timeline(view: View) -> str:

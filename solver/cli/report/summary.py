@@ -13,10 +13,13 @@ from dsl.spec import Spec
 from solver.cli.report.table import INDENT, table
 from solver.cli.report.view import View
 from solver.cli.report.words import amount, percent, seconds
+from solver.events import Document
+from solver.isolate.run import Patience
 
 _STOPPED = {
     "proved": "the search ended with this gap",
     "limit": "stopped by the time limit",
+    "exhausted": "the search has nothing left to try",
     "interrupted": "stopped by an interrupt",
     "failed": "the solver process failed",
 }
@@ -30,6 +33,19 @@ def title(spec: Spec) -> Text:
     return text.append(f": {mesh.devices} x {mesh.device.name} ({mesh.name}: {axes})", "not bold")
 
 
+def ending(document: Document) -> str:
+    """Why the search stopped; `exhausted` where a search that stopped for its limits had time left.
+
+    Parts of a search have limits of their own, so it can end early and without a proof. One that
+    is reproducible counts work, not seconds, and only its parent looks at the clock.
+    """
+    solver = document["solver"]
+    factor = Patience().reproducible_factor if solver["reproducible"] else 1.0
+    had_time = solver["wall_s"] < factor * solver["time_limit_s"]
+    stopped: str = document["outcome"]["stopped"]
+    return "exhausted" if stopped == "limit" and had_time else stopped
+
+
 def summary(view: View) -> Iterator[RenderableType]:
     """The verdict, then objective, bound, gap and penalty."""
     outcome = view.document["outcome"]
@@ -38,7 +54,9 @@ def summary(view: View) -> Iterator[RenderableType]:
     if outcome["plan"] == "optimal":
         yield Text("Proven optimal; verified.", style="green")
     else:
-        yield Text(f"Verified, not proven optimal: {_STOPPED[outcome['stopped']]}.", style="yellow")
+        yield Text(
+            f"Verified, not proven optimal: {_STOPPED[ending(view.document)]}.", style="yellow"
+        )
     rows = [("step time", seconds(view.document["step_time_s"]), "")]
     penalty = objective["penalty"]
     made_of = f"{name.replace('_', ' ')} + penalty {amount(name, penalty)}" if penalty else ""
