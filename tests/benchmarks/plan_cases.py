@@ -88,8 +88,8 @@ _HANDS = {
 
 _PIPELINED = {
     "Megatron TP 8 + SP, any pipeline": ("1..8 stages", _TENSOR),
-    "the same, 4 stages 1F1B": ("4 stages one_f_one_b over node", _TENSOR),
-    "the same, 8 stages 1F1B": ("8 stages one_f_one_b over node", _TENSOR),
+    "the same, 4 stages 1F1B": ("4 stages one_f_one_b", _TENSOR),
+    "the same, 8 stages 1F1B": ("8 stages one_f_one_b", _TENSOR),
 }
 
 

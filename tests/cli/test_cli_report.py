@@ -12,9 +12,12 @@ from rich.console import Console
 
 from dsl.load import load
 from dsl.spec import Spec
+from solver.cli.report.conflict import conflict
 from solver.cli.report.degrees import degrees
 from solver.cli.report.parallelism import parallelism
+from solver.cli.report.pipeline import pipeline as pipeline_section
 from solver.cli.report.spending import breakdown
+from solver.cli.report.summary import ending
 from solver.cli.report.view import View
 
 DENSE = """
@@ -169,3 +172,57 @@ def test_the_time_of_a_step_adds_up(dense: Spec) -> None:
     assert found["bubble"] == pytest.approx(20.0 - (4 * 3.5 + 3.0))
     assert found["compute"] == pytest.approx(4 * 3.5 - 1.5 - 0.125)
     assert math.fsum(found.values()) == pytest.approx(20.0)
+
+
+@pytest.mark.parametrize(
+    ("stopped", "wall_s", "is_reproducible", "word"),
+    [
+        ("limit", 20.4, False, "limit"),
+        ("limit", 4.6, False, "exhausted"),
+        ("limit", 60.0, True, "exhausted"),  # it counts work; only its parent looks at the clock,
+        ("limit", 203.0, True, "limit"),  # and asks it to stop after ten times the limit
+        ("interrupted", 4.6, False, "interrupted"),
+        ("proved", 4.6, False, "proved"),
+    ],
+)
+def test_a_search_with_time_left_was_not_stopped_by_the_limit(
+    stopped: str, wall_s: float, is_reproducible: bool, word: str
+) -> None:
+    solver = {"time_limit_s": 20.0, "wall_s": wall_s, "reproducible": is_reproducible}
+    assert ending({"outcome": {"stopped": stopped}, "solver": solver}) == word
+
+
+def test_stages_break_lines_at_commas_and_say_where_weight_gradients_are(dense: Spec) -> None:
+    view = _view(dense, {}, ("node.0",))
+    units = [f"net.part_{number}.of_a_long_name" for number in range(12)]
+    for stage in view.stages:
+        times = {"forward_s": 1.0, "input_grad_s": 2.0, "weight_grad_s": 0.5, "tail_s": 3.0}
+        view.stages[stage["stage"]] |= {"units": units, **times}
+    view.document["step_time_s"] = 20.0
+    view.document["pipeline"] |= {
+        "family": None,
+        "fused": [True, False],
+        "bubble": 0.1,
+        "schedule": [],
+    }
+    console = Console(file=io.StringIO(), width=100, highlight=False)
+    for part in pipeline_section(view):
+        console.print(part)
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+    first = next(line for line in lines if line.startswith("  0 "))
+    second = next(line for line in lines if line.startswith("  1 "))
+    assert (first.split()[-4:-2], second.split()[-4:]) == (
+        ["in", "backward"],
+        ["500.0", "ms", "3.000", "s"],
+    )
+    broken = [line.strip() for line in lines if "of_a_long_name" in line]
+    assert len(broken) > 2
+    assert all(name in "\n".join(lines) for name in units)
+    assert all(line.endswith(("of_a_long_name,", "of_a_long_name", " s")) for line in broken)
+
+
+def test_where_nothing_is_to_blame_the_report_says_what_is(dense: Spec) -> None:
+    document = {"conflict": [], "relaxations": []}
+    words = " ".join(str(part) for part in conflict(document, dense, lambda _: ""))
+    assert "No pin or limit is to blame" in words
