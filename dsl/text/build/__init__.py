@@ -1,1 +1,1 @@
-"""Rule callbacks of the grammar: matched pieces to the dataclasses of `dsl/syntax.py`."""
+"""Rule callbacks of the grammar: matched pieces to the dataclasses of `dsl/syntax`."""
