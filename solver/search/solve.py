@@ -59,8 +59,11 @@ def _second(spec: Spec, effort: Effort, first: Found) -> Found:
         return first
     better: list[Found] = []
     look_for(search, math.inf, effort, better.append)
-    same_price = [f for f in better if f.plan.broken == plan.broken]
-    return same_price[-1] if same_price else first
+    same_price = [f.plan for f in better if f.plan.broken == plan.broken]
+    if not same_price:
+        return first
+    problem = replace(same_price[-1].problem, spec=spec)  # the spec's own objectives again
+    return Found(replace(same_price[-1], problem=problem), first.value)
 
 
 def look_for(
