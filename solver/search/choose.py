@@ -20,8 +20,9 @@ from solver.search.terms import mean_weights
 from solver.search.values import peak_bytes, penalty, row_values, soft_penalties
 from solver.sharding.energy import Domain, Energy, Weights, energy
 from solver.sharding.messages import Messages
-from solver.sharding.model import Cut, ShardingModel, StageTerms
+from solver.sharding.model import ShardingModel
 from solver.sharding.problem import Selection, ShardingProblem
+from solver.sharding.terms import Cut, StageTerms
 from solver.space.pins import PinMasks
 from solver.stages.pattern import Pattern
 

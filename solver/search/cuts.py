@@ -7,8 +7,8 @@ import numpy as np
 from solver.cost.collectives import Floats
 from solver.cost.quantities import COUNT, Quantity
 from solver.search.terms import unit_factors
-from solver.sharding.model import Cut, CutPart
 from solver.sharding.problem import Selection, ShardingProblem
+from solver.sharding.terms import Cut, CutPart
 from solver.stages.figures import StageFigures
 from solver.stages.pattern import Pattern, counts
 

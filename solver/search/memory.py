@@ -19,7 +19,8 @@ from solver.search.terms import stage_terms
 from solver.search.values import peak_bytes, penalty, soft_penalties
 from solver.sharding.energy import Weights, energy
 from solver.sharding.messages import Messages
-from solver.sharding.model import ShardingModel, StageTerms
+from solver.sharding.model import ShardingModel
+from solver.sharding.terms import StageTerms
 from solver.stages.pattern import Pattern
 
 GIB = 2.0**30

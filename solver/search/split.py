@@ -25,8 +25,8 @@ from solver.search.values import broken, penalty, soft_penalties
 from solver.sharding.build import Frame, NoStrategyError, build, keep_strategies, with_edges
 from solver.sharding.energy import Domain, Energy, energy, full_domain
 from solver.sharding.messages import Messages
-from solver.sharding.model import Cut, StageTerms
 from solver.sharding.problem import Selection, ShardingProblem
+from solver.sharding.terms import Cut, StageTerms
 from solver.space.mesh import Split
 from solver.space.pins import PinMasks, compile_pins
 from solver.stages.figures import figures

@@ -15,8 +15,8 @@ import numpy as np
 from solver.cost.collectives import Floats
 from solver.cost.quantities import COUNT, Quantity
 from solver.sharding.energy import Weights
-from solver.sharding.model import StageTerms
 from solver.sharding.problem import ShardingProblem
+from solver.sharding.terms import StageTerms
 from solver.stages.figures import FUSED_FAMILIES
 from solver.stages.pattern import PARTS, Counts, Pattern, counts
 

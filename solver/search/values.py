@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from solver.cost.collectives import Floats
-from solver.sharding.model import StageTerms
 from solver.sharding.problem import Selection, ShardingProblem
+from solver.sharding.terms import StageTerms
 from solver.space.pins import PinMasks
 from solver.stages.figures import figures, group_totals
 from solver.stages.pattern import Pattern

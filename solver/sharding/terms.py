@@ -1,0 +1,49 @@
+"""How choices enter stage times and bytes, and what a schedule teaches about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from solver.cost.collectives import Floats
+from solver.stages.pattern import Counts
+
+
+@dataclass(frozen=True, slots=True)
+class StageTerms:
+    """How the quantities of a unit enter a stage's time and bytes.
+
+    `time[row]` and `memory[stage]` are [class, part, quantity] factors; a plan's step time is at
+    least `time[row]` applied to all choices, for every row. `held_time[row]` and
+    `held_memory[stage]` are [store, quantity] factors of parameters held once per stage. `capacity`
+    is in bytes, for static, saved and buffers together (infinite: no limit).
+    """
+
+    time: Floats
+    memory: Floats
+    held_time: Floats
+    held_memory: Floats
+    counts: Counts
+    capacity: float
+
+
+@dataclass(frozen=True, slots=True)
+class CutPart:
+    """One duration of a stage (or a transfer): its factors and its value in a known plan.
+
+    `sent` maps a node to seconds per strategy, for transfers; `exchanged` a parameter that several
+    stages hold to the seconds per byte in which they sum its gradient.
+    """
+
+    factors: Floats
+    held: Floats
+    sent: dict[int, Floats]
+    exchanged: dict[int, float]
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A plan with these durations takes at least `makespan` seconds."""
+
+    parts: tuple[CutPart, ...]
+    makespan: float
