@@ -25,7 +25,10 @@ def cases(draw: st.DrawFn, objectives: tuple[str, ...] = ("step_time", "memory")
     assume(is_loadable(draft))
     assume(is_small(draft.spec(), MOST_BASES))
     limit = memory_limit(draft, draw(st.sampled_from(SHARES)))
-    return replace(draft, statements=(*wishes, *limit), objective=draw(st.sampled_from(objectives)))
+    objective = draw(st.sampled_from(objectives))
+    if objective == "memory":  # weights are in the unit of the objective
+        wishes = [text.replace("10 us", "1 MiB").replace("1 ms", "1 GiB") for text in wishes]
+    return replace(draft, statements=(*wishes, *limit), objective=objective)
 
 
 def is_loadable(draft: Draft) -> bool:
