@@ -18,6 +18,7 @@ from solver.cli.report.parallelism import parallelism
 from solver.cli.report.pipeline import pipeline as pipeline_section
 from solver.cli.report.spending import breakdown
 from solver.cli.report.summary import ending
+from solver.cli.report.table import lines
 from solver.cli.report.view import View
 
 DENSE = """
@@ -122,15 +123,15 @@ def test_measured_operators_tell_no_degrees(tmp_path_factory: pytest.TempPathFac
 def test_storage_is_named_by_its_level(dense: Spec) -> None:
     view = _view(dense, {"node.0": "b", "gpu.0": "b", "gpu.1": "b"})
     console = Console(file=io.StringIO(), width=120, highlight=False)
-    for part in parallelism(view):
+    for part in parallelism(View(view.document, view.spec, 120)):
         console.print(part)
     assert isinstance(console.file, io.StringIO)
-    lines = [re.split(" {2,}", line.strip()) for line in console.file.getvalue().splitlines()]
-    assert lines[0] == ["Parallelism", "DP 8 x TP 1 x PP 1, 4 micro-batches"]
-    assert ["net.layers[0..31].attn.y", "b/node,gpu", "ZeRO-1 over node, ZeRO-3 over gpu"] in lines
-    assert ["net.layers[0..31].attn.{q_rotated,key_rotated,o,out}", "b/node,gpu"] in lines
+    found = [re.split(" {2,}", line.strip()) for line in console.file.getvalue().splitlines()]
+    assert found[0] == ["Parallelism", "DP 8 x TP 1 x PP 1, 4 micro-batches"]
+    assert ["net.layers[0..31].attn.y", "b/node,gpu", "ZeRO-1 over node, ZeRO-3 over gpu"] in found
+    assert ["net.layers[0..31].attn.{q_rotated,key_rotated,o,out}", "b/node,gpu"] in found
     assert ["net.layers[0..31].mlp.{norm,gate,up,down}", "b/node,gpu", "ZeRO-1 over node,gpu"] in (
-        lines
+        found
     )
 
 
@@ -209,16 +210,16 @@ def test_stages_break_lines_at_commas_and_say_where_weight_gradients_are(dense: 
     for part in pipeline_section(view):
         console.print(part)
     assert isinstance(console.file, io.StringIO)
-    lines = console.file.getvalue().splitlines()
-    first = next(line for line in lines if line.startswith("  0 "))
-    second = next(line for line in lines if line.startswith("  1 "))
+    page = console.file.getvalue().splitlines()
+    first = next(line for line in page if line.startswith("  0 "))
+    second = next(line for line in page if line.startswith("  1 "))
     assert (first.split()[-4:-2], second.split()[-4:]) == (
         ["in", "backward"],
         ["500.0", "ms", "3.000", "s"],
     )
-    broken = [line.strip() for line in lines if "of_a_long_name" in line]
+    broken = [line.strip() for line in page if "of_a_long_name" in line]
     assert len(broken) > 2
-    assert all(name in "\n".join(lines) for name in units)
+    assert all(name in "\n".join(page) for name in units)
     assert all(line.endswith(("of_a_long_name,", "of_a_long_name", " s")) for line in broken)
 
 
@@ -226,3 +227,11 @@ def test_where_nothing_is_to_blame_the_report_says_what_is(dense: Spec) -> None:
     document = {"conflict": [], "relaxations": []}
     words = " ".join(str(part) for part in conflict(document, dense, lambda _: ""))
     assert "No pin or limit is to blame" in words
+
+
+def test_long_names_are_broken_at_commas_only() -> None:
+    text = "net.vision.{embed,classed,position}, net.layers[0..23], net.head"
+    assert lines(text, 30) == (
+        "net.vision.{embed,classed,\nposition}, net.layers[0..23],\nnet.head"
+    )
+    assert lines("net.one_name_longer_than_the_line", 10) == "net.one_name_longer_than_the_line"

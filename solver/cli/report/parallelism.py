@@ -8,10 +8,12 @@ from rich.console import RenderableType
 
 from solver.cli.report.degrees import degrees
 from solver.cli.report.names import fold
-from solver.cli.report.table import heading, table
+from solver.cli.report.table import INDENT, heading, lines, table
 from solver.cli.report.view import View
 from solver.cli.report.words import count
 
+_GAPS = 4  # columns between the three of the table
+_NARROWEST = 36  # columns for the names of operators
 _LEVELS = {1: "ZeRO-1", 2: "ZeRO-2", 3: "ZeRO-3"}
 
 
@@ -20,11 +22,13 @@ def parallelism(view: View) -> Iterator[RenderableType]:
     found = degrees(view)
     microbatches = count(view.microbatches, "micro-batch").replace("batchs", "batches")
     yield heading("Parallelism", f"{found.text()}, {microbatches}")
-    rows = []
-    groups = fold((name, _treatment(view, name)) for name in view.operators)
-    for name, treatment in groups:
+    groups = []
+    for name, treatment in fold((name, _treatment(view, name)) for name in view.operators):
         assert isinstance(treatment, tuple)
-        rows.append((name, *treatment))
+        groups.append((name, *treatment))
+    others = sum(max(len(group[place]) for group in groups) for place in (1, 2))
+    room = max(_NARROWEST, view.width - INDENT - _GAPS - others)
+    rows = [(lines(name, room), cuts, stored) for name, cuts, stored in groups]
     yield table(("operators", "cuts", "stored"), rows, left=3)
 
 

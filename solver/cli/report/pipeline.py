@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +10,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from solver.cli.report.names import fold
-from solver.cli.report.table import INDENT, heading, table
+from solver.cli.report.table import INDENT, heading, lines, table
 from solver.cli.report.view import View
 from solver.cli.report.words import percent, seconds
 from solver.schedule.problem import Action, Chunk, Schedule, ScheduleProblem
@@ -45,7 +44,7 @@ def _row(view: View, stage: dict[str, Any], room: int) -> tuple[str, ...]:
     is_fused = view.document["pipeline"]["fused"][stage["stage"]]
     return (
         str(stage["stage"]),
-        _lines(f"{len(stage['units'])}: {_folded(stage['units'])}", room),
+        lines(f"{len(stage['units'])}: {_folded(stage['units'])}", room),
         _recomputed(view, stage),
         seconds(stage["forward_s"]),
         seconds(stage["input_grad_s"]),
@@ -62,16 +61,6 @@ def _recomputed(view: View, stage: dict[str, Any]) -> str:
 
 def _folded(names: list[str]) -> str:
     return ", ".join(name for name, _ in fold((name, None) for name in names))
-
-
-def _lines(text: str, width: int) -> str:
-    """The text in lines of this width, broken after commas where that can be."""
-    lines = [""]
-    for piece in re.findall(r"[^,]+,? ?", text):
-        if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > width:
-            lines.append("")
-        lines[-1] += piece
-    return "\n".join(line.rstrip() for line in lines)
 
 
 def _timeline(view: View) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from rich.padding import Padding
@@ -28,3 +29,13 @@ def heading(text: str, rest: str = "") -> Text:
     """A section's title, and what follows it on the line."""
     line = Text(text, style="bold")
     return line.append(f"  {rest}", style="not bold") if rest else line
+
+
+def lines(text: str, width: int) -> str:
+    """The text in lines of this width, broken after commas where that can be."""
+    found = [""]
+    for piece in re.findall(r"[^,]+,? ?", text):
+        if found[-1] and len(found[-1]) + len(piece.rstrip()) > width:
+            found.append("")
+        found[-1] += piece
+    return "\n".join(line.rstrip() for line in found)

@@ -1,0 +1,29 @@
+"""What every feasible example must come to within a few seconds on two busy cores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Expected:
+    """`seconds`: the time limit. `gap`: at most this. `stages`: the stages of any plan, or None."""
+
+    seconds: float
+    devices: int
+    gap: float
+    stages: int | None = None
+
+
+EXPECTED = {
+    "llama3_8b": Expected(8, 32, 0.15),
+    "llama3_70b_megatron": Expected(12, 64, 0.55),
+    "mixtral_8x7b": Expected(8, 32, 0.2),
+    "qwen2_5_72b": Expected(10, 64, 0.3, stages=4),
+    "vision_language": Expected(6, 8, 0.02),
+    "measured_pipeline": Expected(8, 16, 0.26, stages=16),
+    "measured_zero_bubble": Expected(6, 8, 0.03, stages=8),
+    "forbidden": Expected(8, 16, 0.3),
+    "soft_pin": Expected(5, 8, 0.01, stages=1),
+}
+INFEASIBLE = ("infeasible",)
