@@ -74,18 +74,12 @@ def pipeline_choices(spec: Spec, named: frozenset[str]) -> list[tuple[SubAxis, .
     wanted = spec.train.pipeline
     parts = mesh.parts
     units = len(spec.graph.units)
-    if wanted.parts is not None:
-        forced = tuple(p for p in parts if p.name in wanted.parts)
-        choices = [forced]
-        if wanted.low == 1:
-            choices.insert(0, ())
-    else:
-        groups = interchangeable(parts, named)
-        counts = itertools.product(*(range(len(g.positions) + 1) for g in groups))
-        choices = []
-        for taken in counts:
-            chosen = {p for g, n in zip(groups, taken, strict=True) for p in g.positions[:n]}
-            choices.append(tuple(part for i, part in enumerate(parts) if i in chosen))
+    allowed = tuple(p for p in parts if wanted.parts is None or p.name in wanted.parts)
+    groups = interchangeable(allowed, named)
+    choices = []
+    for taken in itertools.product(*(range(len(g.positions) + 1) for g in groups)):
+        chosen = {p for g, n in zip(groups, taken, strict=True) for p in g.positions[:n]}
+        choices.append(tuple(part for i, part in enumerate(allowed) if i in chosen))
     high = units if wanted.high is None else min(units, wanted.high)
     fitting = [c for c in choices if wanted.low <= math.prod(p.size for p in c) <= high]
     return sorted(fitting, key=lambda c: (math.prod(p.size for p in c), [p.name for p in c]))

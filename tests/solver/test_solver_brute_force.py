@@ -60,6 +60,15 @@ def test_every_body_agrees_with_brute_force(body: str, objective: str) -> None:
     agrees(Draft(body, sizes=(4098, 1024, 2049), objective=objective))
 
 
+def test_stages_may_use_some_of_the_axes_they_are_given() -> None:
+    train = "microbatches 1 pipeline 1..4 stages over gpu recompute none"
+    draft = Draft("products", (4097, 1025, 2049), gpus=4, gigabytes=600, train=train)
+    agrees(draft)
+    best = optimum(draft.spec())
+    assert best is not None
+    assert best.decisions.pipeline == ("gpu.0",)
+
+
 @QUICK
 @given(drafts())
 def test_free_specs_agree_with_brute_force(draft: Draft) -> None:
