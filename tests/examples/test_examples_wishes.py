@@ -37,7 +37,7 @@ def _apply(way: Document, text: str) -> str:
 
 
 def test_infeasible_names_the_planted_conflict_and_ways_out_that_work(tmp_path: Path) -> None:
-    solved = solve(INFEASIBLE, tmp_path, 10)
+    solved = solve(INFEASIBLE, tmp_path, 10, "--reproducible")  # work counts, not seconds
     assert solved.code == 10
     assert solved.document["outcome"] == {"stopped": "proved", "plan": "none"}
     limit = _line_of(INFEASIBLE, "limit memory")
