@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dsl.spec import CutOver, Spec, StoredOver
 from solver.sharding.build import Frame
-from solver.space.fold import fold, wiring
+from solver.space.fold import fold, unfolded, wiring
 
 
 def named_parts(spec: Spec) -> frozenset[str]:
@@ -25,7 +25,13 @@ def named_parts(spec: Spec) -> frozenset[str]:
     return frozenset(named)
 
 
+SMALL = 40
+"""Up to this many operators nothing is folded: each layer makes its own choices."""
+
+
 def make_frame(spec: Spec) -> Frame:
     """What all splits share: wiring, folded classes, sub-axes that pins name."""
     wires = wiring(spec.graph)
-    return Frame(spec, wires, fold(spec, wires), named_parts(spec))
+    small = len(spec.graph.operators) <= SMALL
+    classes = unfolded(spec) if small else fold(spec, wires)
+    return Frame(spec, wires, classes, named_parts(spec))

@@ -1,8 +1,8 @@
 """Factors that turn quantities into stage times and bytes, for a pattern and for a whole split.
 
 Every row of times is a lower bound on the step time. For stage s: the forwards of the stages it
-depends on, then all its own work, then its tail; with a fused backward also the backwards of
-those stages after its last one.
+depends on, then all its own work, then its tail; and those forwards, its forwards and input
+gradients, then the input gradients of those stages (`_ramp`).
 """
 
 from __future__ import annotations
@@ -65,13 +65,8 @@ def stage_terms(
         for t in sorted(above[s]):
             row = row + unit_factors(number.units[t], number.again[t], {Quantity.FORWARD: 1.0})
         time.append(row)
-        if fused and above[s]:
-            row = row.copy()
-            row[..., Quantity.STEP] = 0.0
-            back = {Quantity.INPUT_GRAD: 1.0, Quantity.WEIGHT_GRAD: 1.0, Quantity.AGAIN: 1.0}
-            for t in sorted(above[s]):
-                row = row + unit_factors(number.units[t], number.again[t], back)
-            ramps.append(row)
+        if above[s]:
+            ramps.append(_ramp(number, s, sorted(above[s]), m, fused))
         held = float(in_flight[s])
         saved = unit_factors(
             units - again,
@@ -85,6 +80,21 @@ def stage_terms(
     return StageTerms(
         np.array(time + ramps), np.array(memory), held_time, held_memory, number, capacity
     )
+
+
+def _ramp(number: Counts, stage: int, above: list[int], m: float, fused: bool) -> Floats:
+    """The other way around the pipeline: the forwards that lead to the stage, all its forwards and
+    input gradients, after the last of which its micro-batch goes back up the chain and ends with
+    the weight gradient and the tail of the first stage."""
+    there = dict.fromkeys((Quantity.FORWARD, Quantity.INPUT_GRAD, Quantity.AGAIN), 1.0)
+    if fused:
+        there[Quantity.WEIGHT_GRAD] = 1.0
+    own = {quantity: m * factor for quantity, factor in there.items()}
+    row = unit_factors(number.units[stage], number.again[stage], own)
+    for t in above:
+        last = {Quantity.WEIGHT_GRAD: 1.0, Quantity.STEP: 1.0} if t == above[0] else {}
+        row = row + unit_factors(number.units[t], number.again[t], {**there, **last})
+    return row
 
 
 def _held(problem: ShardingProblem, number: Counts, ramps: int) -> tuple[Floats, Floats]:

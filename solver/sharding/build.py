@@ -334,6 +334,10 @@ class _Builder:
         per_unit = len({op.unit for op in readers}) == 1
         return Store(tensor, node, labels.reshape(-1), costs, holders, per_unit)
 
+    def _space(self) -> str:
+        folded = any(len(k.units) > 1 for k in self.classes)
+        return self.space.words + ("; repeated layers share their choices" if folded else "")
+
     def problem(self) -> ShardingProblem:
         """The finished value."""
         return ShardingProblem(
@@ -349,5 +353,5 @@ class _Builder:
             self.node_of_operator,
             self.node_of_tensor,
             self.store_of_parameter,
-            self.space.words,
+            self._space(),
         )

@@ -143,6 +143,11 @@ def _sources(unit: Unit, position: dict[str, tuple[int, int]], wires: Wiring) ->
     return tuple(found)
 
 
+def unfolded(spec: Spec) -> tuple[UnitClass, ...]:
+    """Every unit in a class of its own."""
+    return tuple(UnitClass((u.name,), u.repeat is not None) for u in spec.graph.units)
+
+
 def fold(spec: Spec, wires: Wiring) -> tuple[UnitClass, ...]:
     """The unit classes in graph order; every unit is in exactly one."""
     units = spec.graph.units

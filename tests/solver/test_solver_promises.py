@@ -16,11 +16,13 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 
 from dsl.load import load
 from dsl.spec import Spec
+from solver.search import frame
 from tests.solver.brute import optimum
 from tests.solver.cases import cases
 from tests.solver.solving import GRAIN, plan
 from tests.solver.specs import Draft
 
+SMALL = frame.SMALL  # before conftest folds small specs too
 ROOT = Path(__file__).parent.parent.parent
 QUICK = settings(
     max_examples=8,
@@ -202,7 +204,9 @@ print(json.dumps(document))
 """
 
 
-def test_reproducible_runs_give_equal_documents(tmp_path: Path) -> None:
+def test_reproducible_runs_give_equal_documents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "spec.mmp"
     draft = Draft("layers", sizes=(4098, 1024, 2048), gpus=4, train="microbatches 1..2")
     path.write_text(draft.text(), encoding="utf-8")
@@ -218,5 +222,6 @@ def test_reproducible_runs_give_equal_documents(tmp_path: Path) -> None:
     ]
     assert runs[0] == runs[1]
     assert json.loads(runs[0])["outcome"]["plan"] != "none"
+    monkeypatch.setattr(frame, "SMALL", SMALL)  # as the other processes have it
     document = plan(load(path), workers=2, reproducible=True)
     assert json.loads(json.dumps(document)) == json.loads(runs[0])
