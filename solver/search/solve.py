@@ -19,7 +19,8 @@ from solver.search.memory import search_memory
 from solver.search.split import Found, Goal, SplitSearch, goal_of
 from solver.space.mesh import splits
 
-SKETCH_SHARE = 0.4  # of the time limit
+SKETCH_SHARE = 0.6  # of the time limit
+FAR = 1.1  # neighbours of plans this much worse than the best are not sketched
 SKETCH_SECONDS = 1.0  # per split, for its searches
 SKETCHES = 12  # splits sketched when runs must repeat
 GRAIN = 1e-4  # gaps below this are the clock's grain, see solver/README.md section 9
@@ -185,7 +186,9 @@ class _Search:
             i: min((done[j] for j in done if self._adjacent(i, j)), default=math.inf)
             for i in waiting
         }
-        return min(waiting, key=lambda i: (near[i], self._promise(self.open[i])))
+        number = min(waiting, key=lambda i: (near[i], self._promise(self.open[i])))
+        # Far from good plans there is little to find: time is better spent on bounds.
+        return None if self.best and near[number] > FAR * cutoff else number
 
     def _adjacent(self, i: int, j: int) -> bool:
         """Same pipeline and the next micro-batch count, or same count and one sub-axis more."""
