@@ -95,7 +95,9 @@ def _none(
 
 def describe(search: SplitSearch) -> str:
     """A split in words."""
-    return f"{search.split.stages} stages x {search.split.microbatches} micro-batches"
+    stages, microbatches = search.split.stages, search.split.microbatches
+    words = f"{stages} stage{'s' if stages > 1 else ''}"
+    return f"{words} x {microbatches} micro-batch{'es' if microbatches > 1 else ''}"
 
 
 @dataclass
