@@ -20,6 +20,7 @@ from solver.search.split import Found, Goal, SplitSearch, goal_of
 from solver.space.mesh import splits
 
 SKETCH_SHARE = 0.6  # of the time limit
+ROOM = 0.6  # of a device's memory is left to what the forward saves
 FAR = 1.1  # neighbours of plans this much worse than the best are not sketched
 SKETCH_SECONDS = 1.0  # per split, for its searches
 SKETCHES = 12  # splits sketched when runs must repeat
@@ -118,6 +119,15 @@ class _Search:
         if math.isfinite(self.worst):
             self.worst *= 1 + 1e-9
         self.closed_bound = math.inf
+        graph = self.spec.graph
+        batches = [i.size for op in graph.operators for i in op.indices if i.batch]
+        self.batch = min(batches, default=1)
+        kept = {u.tensor for op in graph.operators for u in op.inputs + op.results if u.saved}
+        self.saved_bytes = math.fsum(
+            math.prod(d.size for d in t.dims) * t.element_bytes
+            for name, t in graph.tensors.items()
+            if name in kept and t.role == "value"
+        )
 
     def run(self) -> str:
         """Search until proved or out of time; why it stopped."""
@@ -203,13 +213,15 @@ class _Search:
         return joined and all(part in more for part in fewer)
 
     def _promise(self, search: SplitSearch) -> tuple[float, float]:
-        """Likely good splits first: about one sample per device and micro-batch, at least two
-        micro-batches per stage, few stages."""
-        stages, m = search.split.stages, search.split.microbatches
-        batches = [i.size for op in self.spec.graph.operators for i in op.indices if i.batch]
-        samples = min(batches, default=1) * stages / self.spec.mesh.devices
-        wanted = max(samples, 2.0 * stages, 1.0)
-        return (abs(math.log2(m / wanted)) + 0.25 * math.log2(stages), search.bound)
+        """Likely good splits first: as few micro-batches as fill the pipeline, leave about one
+        sample to a device and let what the forward saves fit; then few stages."""
+        split = search.split
+        devices = self.spec.mesh.devices / split.stages
+        samples = self.batch / devices
+        fitting = self.saved_bytes / (ROOM * self.goal.capacity * devices)
+        wanted = max(samples, 2.0 * split.stages, fitting, 1.0)
+        distance = abs(math.log2(split.microbatches / wanted))
+        return (distance + 0.25 * math.log2(split.stages), search.bound)
 
     # ---- the loop --------------------------------------------------------------------------
 
