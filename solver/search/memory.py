@@ -47,7 +47,8 @@ def search_memory(
     patterns = all_patterns(search.ready)
     complete = patterns is not None
     bounds = []
-    for pattern in patterns if patterns is not None else starts(search.ready, effort):
+    likely = patterns if patterns is not None else list(starts(search.ready, effort))
+    for pattern in likely[-1:] + likely[:-1]:  # full recomputation, the last, often needs least
         if effort.is_over():
             complete = False
             break

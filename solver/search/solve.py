@@ -19,6 +19,7 @@ from solver.search.memory import search_memory
 from solver.search.split import Found, Goal, SplitSearch, goal_of
 from solver.space.mesh import splits
 
+GLANCE_SHARE = 0.3  # of the time limit
 SKETCH_SHARE = 0.6  # of the time limit
 ROOM = 0.6  # of a device's memory is left to what the forward saves
 FAR = 1.1  # neighbours of plans this much worse than the best are not sketched
@@ -90,6 +91,8 @@ def _none(
         found = {
             "conflict": list(explanation.conflict),
             "relaxations": list(explanation.relaxations),
+            # Cut short, the conflict holds but may not be minimal, and ways out may be missing.
+            "explanation": "cut short" if stop.is_set() else "complete",
         }
     return {"format": "mmp-plan/1", "outcome": {"stopped": stopped, "plan": "none"}, **found}
 
@@ -155,15 +158,21 @@ class _Search:
     # ---- first looks -----------------------------------------------------------------------
 
     def _glance(self) -> None:
-        """A quick bound for every split; the best come first from here on."""
+        """A quick bound for every split, the likeliest first; where splits are many the others wait
+        until there are plans."""
         self.tell("bounding")
+        self.open.sort(key=self._promise)
         for search in self.open:
-            search.glance()
-            if self.minimizes_memory and not search.closed:
-                search.bound = 0.0  # seconds say nothing about bytes
-            if self.stop.is_set():
-                return
+            late = self._left() < (1 - GLANCE_SHARE) * self.options.time_limit_s
+            if self.stop.is_set() or (late and not self.options.reproducible):
+                break
+            self._look_at(search)
         self.open = sorted((s for s in self.open if not s.closed), key=lambda s: s.bound)
+
+    def _look_at(self, search: SplitSearch) -> None:
+        search.glance()
+        if self.minimizes_memory and not search.closed:
+            search.bound = 0.0  # seconds say nothing about bytes
 
     def _sketch(self) -> None:
         """First plans from coarse strategies: for every pipeline the likeliest micro-batch count,
@@ -185,7 +194,9 @@ class _Search:
     def _next_sketch(self, done: dict[int, float]) -> int | None:
         """The split to sketch next: seeds first, then next to the best ones."""
         cutoff = self.best.value if self.best else self.worst
-        waiting = [i for i, s in enumerate(self.open) if i not in done and s.bound < cutoff]
+        waiting = [
+            i for i, s in enumerate(self.open) if i not in done and s.glanced and s.bound < cutoff
+        ]
         if not waiting:
             return None
         seeds: dict[str, int] = {}
@@ -232,7 +243,9 @@ class _Search:
         if current.ready is not None:  # bounds cannot rise by preparing: search the likeliest
             ready = [s for s in self.open if s.ready is not None]
             current = min(ready, key=lambda s: (s.estimate, s.bound))
-        if current.ready is None:
+        if not current.glanced:
+            self._look_at(current)
+        elif current.ready is None:
             self.tell("bounding " + describe(current))
             current.prepare(math.inf if self.minimizes_memory else cutoff)
             if self.minimizes_memory and not current.closed:

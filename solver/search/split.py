@@ -96,13 +96,14 @@ class SplitSearch:
         self.step_limit = goal.step_limit
         self.bound = 0.0
         self.estimate = math.inf  # of the best plan, from a sketch
-        self.closed = False
+        self.glanced = self.closed = False
         self.ready: Ready | None = None
 
     # ---- bounds ----------------------------------------------------------------------------
 
     def glance(self) -> None:
         """A bound from every choice's own cost; closes the split when hard pins leave nothing."""
+        self.glanced = True
         made = self._start(coarse=False)
         if made is None:
             self.close(math.inf)

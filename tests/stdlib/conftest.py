@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from dsl.load import load
 
+from dsl.load import load
 from dsl.spec import Spec
 
 Planned = Callable[..., Spec]

@@ -31,6 +31,12 @@ _NOBODY = (
 )
 
 
+_CUT_SHORT = (
+    "The time was up before this was settled: fewer requirements may already be in conflict, and "
+    "there may be more ways out. A longer `--time-limit` tells."
+)
+
+
 def conflict(document: Document, spec: Spec, text_of: TextOf) -> Iterator[RenderableType]:
     """The minimal conflict with its source lines, then the relaxations."""
     entries: list[dict[str, Any]] = document.get("conflict", [])
@@ -45,6 +51,13 @@ def conflict(document: Document, spec: Spec, text_of: TextOf) -> Iterator[Render
         yield heading("Ways out", "each alone makes a plan possible")
         lines = [f"{way['change']}  ({way['file']}:{way['line']}: {way['text']})" for way in ways]
         yield Padding(Text("\n".join(lines), overflow="fold"), (0, 0, 0, INDENT))
+    yield from _cut_short(document)
+
+
+def _cut_short(document: Document) -> Iterator[RenderableType]:
+    if document.get("explanation") == "cut short":
+        yield Text("")
+        yield Text(_CUT_SHORT)
 
 
 def _diagnostic(entries: list[dict[str, Any]], spec: Spec) -> Diagnostic:
