@@ -136,7 +136,7 @@ def bound_weights(problem: ShardingProblem) -> list[Weights]:
        over s has all of them equal, A_s = A_0 (1 - 1/m)^s, so `step >= A / (1 - (1 - 1/m)^P)`.
     """
     m, stages = float(problem.split.microbatches), problem.split.stages
-    chain = stages > 1 and is_chain(problem)
+    chain = stages > 1 and problem.wiring.is_chain
     work, forward = m / stages, 0.0
     if chain:
         u = m / ((stages - 1) * (m - 1) + m)
@@ -205,17 +205,3 @@ def _everywhere(problem: ShardingProblem, factor: dict[Quantity, float]) -> Weig
     once[Quantity.STEP] = factor.get(Quantity.STEP, 0.0)
     held = dict.fromkeys(range(len(problem.stores)), once)
     return Weights(unit_factors(units, np.zeros_like(units), factor), held)
-
-
-def is_chain(problem: ShardingProblem) -> bool:
-    """Whether every unit but the first reads from the unit before it, so that stages form a chain
-    however units are mapped."""
-    graph, wires = problem.spec.graph, problem.wiring
-    number = {name: u for u, unit in enumerate(graph.units) for name in unit.operators}
-    joined = {
-        (number[wires.producer[use.tensor][0]], number[op.name])
-        for op in graph.operators
-        for use in op.inputs
-        if use.tensor in wires.producer
-    }
-    return all((u - 1, u) in joined for u in range(1, len(graph.units)))

@@ -33,15 +33,13 @@ class UnitClass:
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """Who writes and who reads every tensor."""
+    """Who writes and who reads every tensor. `is_chain`: every unit but the first reads from the
+    unit before it, so that stages form a chain however units are mapped."""
 
     producer: dict[str, tuple[str, int]]  # tensor -> operator and result number
     reads: dict[str, tuple[Read, ...]]  # tensor -> reads in program order
     operator: dict[str, Operator]
-
-    def first_reader(self, tensor: str) -> Operator:
-        """The first operator, in program order, that reads the tensor."""
-        return self.operator[self.reads[tensor][0].operator]
+    is_chain: bool
 
 
 def wiring(graph: Graph) -> Wiring:
@@ -54,8 +52,17 @@ def wiring(graph: Graph) -> Wiring:
         for number, use in enumerate(op.results):
             producer[use.tensor] = (op.name, number)
     return Wiring(
-        producer, {t: tuple(r) for t, r in reads.items()}, {op.name: op for op in graph.operators}
+        producer,
+        {t: tuple(r) for t, r in reads.items()},
+        {op.name: op for op in graph.operators},
+        _is_chain(graph),
     )
+
+
+def _is_chain(graph: Graph) -> bool:
+    number = {name: u for u, unit in enumerate(graph.units) for name in unit.operators}
+    joined = {(number[a], number[b]) for a, b in graph.dag().edges}
+    return all((u - 1, u) in joined for u in range(1, len(graph.units)))
 
 
 def _requirements_by_subject(pins: Iterable[Pin]) -> dict[str, list[Hashable]]:
