@@ -1,0 +1,1 @@
+"""Exact reductions of a sharding problem, each with its proof and its way back."""
