@@ -85,13 +85,14 @@ def live_sets(problem: Problem) -> Step | None:
 def _spans(problem: Problem) -> _Spans:
     uses: list[NodeUse | EdgeUse] = [*problem.node_uses, *problem.edge_uses]
     ranges = np.array([(u.resource, u.start, u.stop) for u in uses], dtype=np.intp).reshape(-1, 3)
+    resource, start, stop = ranges.T
     if not uses:
-        return _Spans(*ranges.T, np.zeros(0), np.zeros(0))
+        return _Spans(resource, start, stop, np.zeros(0), np.zeros(0))
     amounts = np.concatenate([use.amounts.ravel() for use in uses])
     ends = np.cumsum([use.amounts.size for use in uses])
     begins = np.concatenate([[0], ends[:-1]])
     least, most = np.minimum.reduceat(amounts, begins), np.maximum.reduceat(amounts, begins)
-    return _Spans(*ranges.T, least, most)
+    return _Spans(resource, start, stop, least, most)
 
 
 def _keep(number: int, resource: Resource, spans: _Spans) -> _Kept:
