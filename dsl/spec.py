@@ -378,13 +378,18 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """`quantity` is `memory` (bytes per device; `reserve` of it is left unused) or `step_time`."""
+    """`quantity` is `memory` (bytes per device; `reserve` of it is left unused) or `step_time`.
+
+    `weight` None: it must hold. Otherwise it may be exceeded, and every byte that the fullest
+    device is over it, or second that the step is, costs `weight` of the objective's unit.
+    """
 
     text: str
     quantity: Literal["memory", "step_time"]
     value: float
     reserve: float
     span: Span
+    weight: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,10 @@ from dsl.resolve.models.build import add_instance
 from dsl.resolve.models.graph import GraphBuilder
 from dsl.resolve.modules import Module
 from dsl.resolve.overrides import override_text, take_overrides
+from dsl.resolve.pins.quantities import objectives
 from dsl.resolve.pins.targets import Model
 from dsl.resolve.pins.wishes import Place as WishPlace
-from dsl.resolve.pins.wishes import Wishes, objectives
+from dsl.resolve.pins.wishes import Wishes
 from dsl.resolve.report import RejectedError, Reporter, attempt
 from dsl.resolve.training import TrainSettings, resolve_optimizer, resolve_precision
 from dsl.span import Span

@@ -70,12 +70,23 @@ class Train:
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """`weight 3 ms per GiB over`; `unit` is None where it was left out, which the resolver
+    reports together with the other mistakes of dimension."""
+
+    value: Expr
+    unit: Name | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Limit:
-    """`limit memory <= 72 GiB per device, reserve 4 GiB`."""
+    """`limit memory <= 72 GiB per device, reserve 4 GiB [weight 3 ms per GiB over]`."""
 
     quantity: Name
     value: Expr
     reserve: Expr | None
+    weight: Rate | None
     span: Span
 
 

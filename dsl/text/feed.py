@@ -66,7 +66,8 @@ def _terminal(token: Token, stream: TokenStream, choices: dict[str, Any]) -> str
     if token.kind != "WORD":
         return terminal if terminal and token.kind == token.text else token.kind
     if terminal not in choices:
-        return "NAME"
+        # Behind `per` nothing but a unit can stand, and there it follows no number.
+        return "UNIT" if terminal is None and choices.keys() == {"UNIT"} else "NAME"
     following = stream.peek(1)
     is_name = "NAME" in choices and following is not None and following.kind in _AFTER_NAME
     return "NAME" if is_name else str(terminal)

@@ -48,7 +48,9 @@ def _lines(found: spec.Spec) -> Iterator[str]:
         yield f"{pin.kind} {pin.text!r} weight={pin.weight} via={[str(v) for v in pin.via]}"
         yield from (f"  {requirement}" for requirement in pin.requirements)
     for limit in found.limits:
-        yield f"limit {limit.text!r} {limit.quantity} {limit.value:g} reserve {limit.reserve:g}"
+        weight = "" if limit.weight is None else f" weight {limit.weight:g}"
+        sizes = f"{limit.value:g} reserve {limit.reserve:g}{weight}"
+        yield f"limit {limit.text!r} {limit.quantity} {sizes}"
     yield f"minimize {' then '.join(found.objective)}"
 
 

@@ -1,10 +1,9 @@
-"""Pins, limits and objectives: direct ones, and those that `apply` takes from strategies."""
+"""Pins and limits: direct ones, and those that `apply` takes from strategies."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, cast
+from typing import Literal
 
 from dsl import spec, syntax
 from dsl.diagnostic import Label
@@ -13,21 +12,15 @@ from dsl.resolve.arguments import bind_arguments, substitute
 from dsl.resolve.expressions import evaluate
 from dsl.resolve.fields import measure
 from dsl.resolve.modules import Module
+from dsl.resolve.pins.quantities import QUANTITIES, Quantity, known_quantity, rate
 from dsl.resolve.pins.requirements import requirements
 from dsl.resolve.pins.selectors import select
 from dsl.resolve.pins.targets import Model, PinContext
 from dsl.resolve.report import POISONED, Reporter, attempt
-from dsl.resolve.units import Dimension
 from dsl.resolve.values import Environment, Names
 from dsl.span import Span
-from dsl.suggest import did_you_mean
-
-OBJECTIVES: dict[str, Dimension] = {"step_time": units.TIME, "memory": units.BYTES}
-"""What can be minimised or limited, and its dimension (a weight has that of the objective)."""
 
 MAX_APPLY_DEPTH = 30
-
-Quantity = Literal["step_time", "memory"]
 
 
 def source_text(source: str, span: Span) -> str:
@@ -38,30 +31,6 @@ def source_text(source: str, span: Span) -> str:
     lines[-1] = lines[-1][: span.end_column - 1]
     lines[0] = lines[0][span.column - 1 :]
     return " ".join(" ".join(lines).split())
-
-
-def objectives(statements: Sequence[syntax.Minimize], report: Reporter) -> tuple[Quantity, ...]:
-    """What to minimise, in order; step_time when nothing is said. Errors: MMP414, MMP411."""
-    if not statements:
-        return ("step_time",)
-    if len(statements) > 1:
-        label = Label(statements[0].span, "first given here")
-        raise report.error("MMP411", "`minimize` is given twice", statements[1].span, label)
-    seen: dict[str, syntax.Name] = {}
-    for name in statements[0].objectives:
-        _known_quantity(name, report)
-        if name.text in seen:
-            raise report.error("MMP411", f"`{name.text}` is named twice", name.span)
-        seen[name.text] = name
-    return tuple(cast(Quantity, name) for name in seen)
-
-
-def _known_quantity(name: syntax.Name, report: Reporter) -> Quantity:
-    if name.text not in OBJECTIVES:
-        hint = did_you_mean(name.text, OBJECTIVES) or "known are " + ", ".join(OBJECTIVES)
-        message = f"unknown quantity `{name.text}`"
-        raise report.error("MMP414", message, name.span, hint=hint)
-    return cast(Quantity, name.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +93,13 @@ class Wishes:
         )
 
     def _weight(self, expr: syntax.Expr, place: Place) -> float:
-        dimension = OBJECTIVES[self.objective]
+        dimension = QUANTITIES[self.objective]
         what = f"a weight, where `{self.objective}` is minimised,"
         return measure(expr, dimension, place.names, self.report, what)
 
     def _limit(self, item: syntax.Limit, place: Place) -> None:
-        quantity = _known_quantity(item.quantity, self.report)
-        dimension = OBJECTIVES[quantity]
+        quantity = known_quantity(item.quantity, self.report)
+        dimension = QUANTITIES[quantity]
         what = f"a limit on `{quantity}`"
         value = measure(item.value, dimension, place.names, self.report, what, positive=True)
         reserve = 0.0
@@ -143,8 +112,11 @@ class Wishes:
                 message = "the reserve leaves nothing of the limit"
                 label = Label(item.value.span, "the limit")
                 raise self.report.error("MMP206", message, item.reserve.span, label)
+        weight = None
+        if item.weight is not None:
+            weight = rate(item.weight, quantity, self.objective, place.names, self.report)
         text = source_text(place.module.file.source, item.span)
-        self.limits.append(spec.Limit(text, quantity, value, reserve, item.span))
+        self.limits.append(spec.Limit(text, quantity, value, reserve, item.span, weight))
 
     def _apply(self, item: syntax.Apply, place: Place) -> None:
         home, strategy = place.module.declaration(item.strategy, syntax.Strategy)

@@ -79,13 +79,24 @@ class PlanRules:
     # ---- limits and pins -------------------------------------------------------------------
 
     def limit(self, children: Children) -> syntax.Limit:
-        """`limit quantity <= value [per device] [, reserve value]`."""
-        reserve = clause(children, "reserve")
-        return syntax.Limit(children[1].name(), children[3], reserve, span_of(children))
+        """`limit quantity <= value [per device] [, reserve value] [rate]`."""
+        rates = [c for c in nodes(children) if isinstance(c, syntax.Rate)]
+        return syntax.Limit(
+            children[1].name(),
+            children[3],
+            clause(children, "reserve"),
+            rates[0] if rates else None,
+            span_of(children),
+        )
 
     def reserve(self, children: Children) -> Clause:
         """`, reserve value`."""
         return Clause("reserve", nodes(children)[0], span_of(children))
+
+    def rate(self, children: Children) -> syntax.Rate:
+        """`weight value [per unit over]`."""
+        units = [c.name() for c in tokens(children) if c.type == "UNIT"]
+        return syntax.Rate(children[1], units[0] if units else None, span_of(children))
 
     def pin(self, children: Children) -> syntax.Pin:
         """`pin selector : parts [weight value]`."""
