@@ -9,7 +9,9 @@ INFEASIBLE is confirmed with a second configuration, since 9.15 has open reports
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 Status = Literal["optimal", "feasible", "infeasible", "unknown"]
 Linear = Any
 """A linear expression, a literal or a number (ortools' own union type does not support `+`)."""
+
+NO_PARAMETERS: Mapping[str, int | float | bool] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +49,30 @@ class Answer:
         return self.status in ("optimal", "feasible")
 
 
-def run(model: cp_model.CpModel, limits: Limits) -> Answer:
-    """Solve; a proven infeasibility is confirmed by one worker with another search."""
-    answer = _run(model, limits, plain=False)
-    if answer.status == "infeasible" and not limits.stop.is_set():
-        second = _run(model, limits, plain=True)
+def run(
+    model: cp_model.CpModel,
+    limits: Limits,
+    parameters: Mapping[str, int | float | bool] = NO_PARAMETERS,
+    confirm: bool = True,
+) -> Answer:
+    """Solve, with further CP-SAT parameters by name.
+
+    With `confirm`, a proven infeasibility is confirmed by one worker with another search.
+    """
+    answer = _run(model, limits, parameters, plain=False)
+    if confirm and answer.status == "infeasible" and not limits.stop.is_set():
+        second = _run(model, limits, parameters, plain=True)
         if second.status != "infeasible":
             return second
     return answer
 
 
-def _run(model: cp_model.CpModel, limits: Limits, plain: bool) -> Answer:
+def _run(
+    model: cp_model.CpModel,
+    limits: Limits,
+    further: Mapping[str, int | float | bool],
+    plain: bool,
+) -> Answer:
     from ortools.sat.python import cp_model
 
     solver = cp_model.CpSolver()
@@ -69,6 +86,8 @@ def _run(model: cp_model.CpModel, limits: Limits, plain: bool) -> Answer:
     else:
         parameters.num_workers = 1 if plain else limits.workers
         parameters.max_time_in_seconds = seconds
+    for name, setting in further.items():
+        setattr(parameters, name, setting)
     if plain:
         parameters.cp_model_presolve = False
     statuses = {

@@ -1,0 +1,195 @@
+"""Edges of the exact model: tight in the linear relaxation, with as few variables as that allows.
+
+A table of finite costs is rewritten as row costs + column costs + rest, with a zero in every row
+and column of the rest; the first two go into the strategies' own costs. Rows that are equal in the
+rest are one row afterwards, likewise columns (a table that is separable has nothing left). For the
+rest there is a 0-1 variable z per finite cell, with
+
+    sum of a row's cells = sum of the row's strategies,  the same per column,
+
+the description of the convex hull of one edge. A cell that is alone in its row (or column) is the
+row itself and gets no variable, so a functional table costs only one equation per column.
+
+Tables with only forbidden cells left in the rest whose rows are nested (each row's allowed columns
+include those of the row before) need no cells: by Hall's theorem the hull is given by
+
+    sum of the strategies of rows 1..k <= sum of the strategies of the columns allowed to row k.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from solver.engine.problem import Bools, Floats, Labels
+from solver.engine.rows import Rows, negated
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Side:
+    """The strategies at one end of an edge: their literals, and the row of each, [strategy]."""
+
+    literals: Labels
+    row: Labels
+
+    def members(self, count: int) -> list[list[int]]:
+        """Per row, the literals of its strategies."""
+        rows: list[list[int]] = [[] for _ in range(count)]
+        for row, literal in zip(self.row.tolist(), self.literals.tolist(), strict=True):
+            rows[row].append(literal)
+        return rows
+
+    def chosen(self, values: Labels) -> int:
+        """The row that values of the variables ([variable]) choose."""
+        return int(self.row[values[self.literals].argmax()])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cells:
+    """Literals of which exactly one holds, and the cell that each stands for, [literal].
+
+    The first `own` of them belong to this edge, the others are literals of strategies.
+    """
+
+    literals: Labels
+    row: Labels
+    column: Labels
+    own: int
+    u: Side
+    v: Side
+
+    def complete(self, values: Labels) -> None:
+        """Set the values of the cells' own variables from those of the strategies."""
+        holds = (self.row == self.u.chosen(values)) & (self.column == self.v.chosen(values))
+        values[self.literals[: self.own]] = holds[: self.own]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AddedEdge:
+    """What an edge adds: costs per literal, and (only where amounts were given) the cells' literals
+    with the amounts of each, [literal]."""
+
+    costs: list[tuple[Labels, Floats]]
+    cells: Cells | None = None
+    amounts: list[Floats] = field(default_factory=list)
+
+
+def add_edge(rows: Rows, u: Side, v: Side, table: Floats, amounts: list[Floats]) -> AddedEdge:
+    """The variables and rows of an edge with this table (integers or infinity, [row, column]).
+
+    `amounts`, of the table's shape, are told apart as the costs are: rows merge only where they are
+    equal in them too.
+    """
+    u, kept_u = _without_forbidden(rows, u, np.isfinite(table).any(axis=1))
+    v, kept_v = _without_forbidden(rows, v, np.isfinite(table).any(axis=0))
+    if not kept_u.size or not kept_v.size:
+        return AddedEdge([])
+    table, amounts = _part(kept_u, kept_v, table, amounts)
+    costs_u, costs_v, rest = without_levels(table)
+    costs = [(u.literals, costs_u[u.row]), (v.literals, costs_v[v.row])]
+    kinds_u, first_u = equal_rows(np.hstack([rest, *amounts]))
+    rest, amounts = _part(first_u, np.arange(rest.shape[1]), rest, amounts)
+    kinds_v, first_v = equal_rows(np.hstack([rest.T, *(a.T for a in amounts)]))
+    rest, amounts = _part(np.arange(rest.shape[0]), first_v, rest, amounts)
+    u, v = Side(u.literals, kinds_u[u.row]), Side(v.literals, kinds_v[v.row])
+    if not amounts and (1 in rest.shape or _add_nested(rows, u, v, rest)):
+        return AddedEdge(costs)
+    cells = _line(u, v, rest) if 1 in rest.shape else _add_cells(rows, u, v, rest)
+    costs.append((cells.literals, rest[cells.row, cells.column]))
+    return AddedEdge(costs, cells, [a[cells.row, cells.column] for a in amounts])
+
+
+def without_levels(table: Floats) -> tuple[Floats, Floats, Floats]:
+    """Row costs, column costs, and the rest with a zero in every row and column."""
+    rows = table.min(axis=1)
+    rest = table - rows[:, None]
+    columns = rest.min(axis=0)
+    return rows, columns, rest - columns
+
+
+def equal_rows(table: Floats) -> tuple[Labels, Labels]:
+    """Per row the number of its kind, and per kind its first row."""
+    kinds: dict[bytes, int] = {}
+    labels = [kinds.setdefault(row.tobytes(), len(kinds)) for row in np.ascontiguousarray(table)]
+    first = {kind: row for row, kind in reversed(list(enumerate(labels)))}
+    firsts = [first[kind] for kind in range(len(kinds))]
+    return np.array(labels, dtype=np.intp), np.array(firsts, dtype=np.intp)
+
+
+def _part(
+    rows: Labels, columns: Labels, table: Floats, amounts: list[Floats]
+) -> tuple[Floats, list[Floats]]:
+    return table[rows][:, columns], [a[rows][:, columns] for a in amounts]
+
+
+def _without_forbidden(rows: Rows, side: Side, possible: Bools) -> tuple[Side, Labels]:
+    """The side without the rows that have only forbidden cells, and the rows that remain."""
+    if possible.all():
+        return side, np.arange(len(possible))
+    stays = possible[side.row]
+    for literal in side.literals[~stays].tolist():
+        rows.any_of([negated(literal)])
+    renamed = np.cumsum(possible) - 1
+    return Side(side.literals[stays], renamed[side.row[stays]]), np.flatnonzero(possible)
+
+
+def _line(u: Side, v: Side, table: Floats) -> Cells:
+    """The cells of a table with one row or one column: the strategies at the other end."""
+    if table.shape[0] == 1:
+        return Cells(v.literals, np.zeros_like(v.row), v.row, 0, u, v)
+    return Cells(u.literals, u.row, np.zeros_like(u.row), 0, u, v)
+
+
+def _add_cells(rows: Rows, u: Side, v: Side, rest: Floats) -> Cells:
+    """A variable per cell that is not alone in its row or column, and the equations."""
+    finite = np.isfinite(rest)
+    column_of, row_of = finite.argmax(axis=1), finite.argmax(axis=0)
+    alone_u = finite.sum(axis=1) == 1
+    alone_v = (finite.sum(axis=0) == 1) & ~alone_u[row_of]
+    own = finite & ~alone_u[:, None] & ~alone_v
+    cell = np.full(rest.shape, -1, dtype=np.intp)
+    cell[own] = rows.booleans(int(own.sum()))
+    members_u, members_v = u.members(rest.shape[0]), v.members(rest.shape[1])
+    for i in np.flatnonzero(~alone_u).tolist():
+        borrowed = [x for j in np.flatnonzero(finite[i] & alone_v) for x in members_v[j]]
+        _equal(rows, cell[i, own[i]].tolist() + borrowed, members_u[i])
+    for j in np.flatnonzero(~alone_v).tolist():
+        borrowed = [x for i in np.flatnonzero(finite[:, j] & alone_u) for x in members_u[i]]
+        _equal(rows, cell[own[:, j], j].tolist() + borrowed, members_v[j])
+    at, to = np.nonzero(own)
+    whole_u, whole_v = alone_u[u.row], alone_v[v.row]
+    return Cells(
+        np.concatenate([cell[own], u.literals[whole_u], v.literals[whole_v]]),
+        np.concatenate([at, u.row[whole_u], row_of[v.row[whole_v]]]),
+        np.concatenate([to, column_of[u.row[whole_u]], v.row[whole_v]]),
+        len(at),
+        u,
+        v,
+    )
+
+
+def _add_nested(rows: Rows, u: Side, v: Side, rest: Floats) -> bool:
+    """Forbid the infinite cells without variables, if the others are zero and rows are nested."""
+    allowed = np.isfinite(rest)
+    order = np.argsort(allowed.sum(axis=1), kind="stable")
+    nested = allowed[order]
+    if (nested[:-1] & ~nested[1:]).any() or rest[allowed].any():
+        return False
+    members_u, members_v = u.members(rest.shape[0]), v.members(rest.shape[1])
+    left: list[int] = []
+    for i in order[:-1].tolist():
+        left += members_u[i]
+        right = [x for j in np.flatnonzero(allowed[i]).tolist() for x in members_v[j]]
+        rows.linear(right + left, [1] * len(right) + [-1] * len(left), 0, 1)
+    return True
+
+
+def _equal(rows: Rows, left: list[int], right: list[int]) -> None:
+    """The sums of two sets of literals, each with at most one that holds, are equal."""
+    if len(right) == 1:
+        rows.exactly_one([*left, negated(right[0])])
+    elif len(left) == 1:
+        rows.exactly_one([*right, negated(left[0])])
+    else:
+        rows.linear([*left, *right], [1] * len(left) + [-1] * len(right), 0, 0)
