@@ -1,0 +1,47 @@
+"""The reduction of a problem: every pass in turn, in rounds, until a round changes nothing.
+
+The passes stand in order of what they cost and what they open up. `propagate` leaves only finite
+costs and supported labels, which the others count on for their effect; `constants` then takes out
+fixed nodes, whose thousands of edges would otherwise be dragged through the rest;
+`equal_layouts` removes most nodes of real graphs at a few operations per node. What follows sees
+a graph a tenth the size: `parallel` and `labels` tidy the edges that contraction left.
+"""
+
+from __future__ import annotations
+
+from solver.engine.problem import Problem, Selection
+from solver.engine.reduce.constants import constants
+from solver.engine.reduce.equal_layouts import equal_layouts
+from solver.engine.reduce.labels import labels
+from solver.engine.reduce.parallel import parallel
+from solver.engine.reduce.propagate import propagate
+from solver.engine.reduce.step import Pass, Restore, Step
+
+PASSES: tuple[Pass, ...] = (propagate, constants, equal_layouts, parallel, labels)
+
+ROUNDS = 20
+"""Most rounds; stopping early is as exact, only larger."""
+
+
+def reduce(problem: Problem, passes: tuple[Pass, ...] = PASSES) -> Step:
+    """The reduced problem and the way back through all passes.
+
+    Raises `Infeasible` when a pass proves that no selection is feasible.
+    """
+    ways: list[Restore] = []
+    for _ in range(ROUNDS):
+        before = len(ways)
+        for run in passes:
+            step = run(problem)
+            if step is not None:
+                problem = step.problem
+                ways.append(step.restore)
+        if len(ways) == before:
+            break
+    return Step(problem, lambda selection: _back(ways, selection))
+
+
+def _back(ways: list[Restore], selection: Selection) -> Selection:
+    for restore in reversed(ways):
+        selection = restore(selection)
+    return selection
