@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from dsl.spec import Limit, Pin, Spec
+from dsl.spec import Limit, Spec
 from solver.cost.redistribution import NONE, PARTIAL
 from solver.cost.storage import Bools
 from solver.events import Document
+from solver.plan.bill import Row, bill
 from solver.plan.communication import Communication
 from solver.schedule.problem import Action
 from solver.sharding.problem import Selection, ShardingProblem
@@ -43,8 +44,9 @@ class Proof:
 
 
 def memory_limit(spec: Spec) -> Limit | None:
-    """The memory limit that binds: the least value after its reserve, the first among equals."""
-    limits = [x for x in spec.limits if x.quantity == "memory"]
+    """The memory limit that binds: of those that must hold the one with the least value after its
+    reserve, the first among equals. None: the device's own memory binds."""
+    limits = [x for x in spec.limits if x.quantity == "memory" and x.weight is None]
     return min(limits, key=lambda x: x.value - x.reserve) if limits else None
 
 
@@ -70,10 +72,13 @@ class _Builder:
 
     def build(self, proof: Proof) -> Document:
         memory = self._memory()
+        pins = bill(self.spec, self.plan.broken, memory, self.plan.step_time)
+        objective = self._objective(proof, memory, math.fsum(row["paid_s"] for row in pins))
+        proved = proof.stopped == "proved" and objective["gap"] <= 1e-4
         return {
             "format": "mmp-plan/1",
-            "outcome": self._outcome(proof, memory),
-            "objective": self._objective(proof, memory),
+            "outcome": {"stopped": proof.stopped, "plan": "optimal" if proved else "feasible"},
+            "objective": objective,
             "step_time_s": self.plan.step_time,
             "space": self.problem.space,
             "mesh": {
@@ -88,36 +93,24 @@ class _Builder:
             "communication": Communication(
                 self.problem, self.plan.selection, self.plan.pattern
             ).collect(),
-            "pins": self._pins(),
+            "pins": pins,
         }
 
     # ---- objective -------------------------------------------------------------------------
 
-    def _penalty(self) -> float:
-        pairs = zip(self.spec.pins, self.plan.broken, strict=True)
-        return math.fsum(pin.weight or 0.0 for pin, broken in pairs if broken)
-
-    def _value(self, memory: Sequence[dict[str, Any]]) -> float:
-        if self.spec.objective[0] == "memory":
-            return float(max(m["peak_bytes"] for m in memory)) + self._penalty()
-        return self.plan.step_time + self._penalty()
-
-    def _objective(self, proof: Proof, memory: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        value = self._value(memory)
+    def _objective(self, proof: Proof, memory: Sequence[Row], penalty: float) -> dict[str, Any]:
+        is_memory = self.spec.objective[0] == "memory"
+        spent = max(m["peak_bytes"] for m in memory) if is_memory else self.plan.step_time
+        value = float(spent) + penalty
         bound = min(proof.bound, value)
         return {
             "name": self.spec.objective[0],
-            "unit": "B" if self.spec.objective[0] == "memory" else "s",
+            "unit": "B" if is_memory else "s",
             "value": value,
             "bound": bound,
             "gap": (value - bound) / value if value else 0.0,
-            "penalty": self._penalty(),
+            "penalty": penalty,
         }
-
-    def _outcome(self, proof: Proof, memory: Sequence[dict[str, Any]]) -> dict[str, str]:
-        gap = self._objective(proof, memory)["gap"]
-        proved = proof.stopped == "proved" and gap <= 1e-4
-        return {"stopped": proof.stopped, "plan": "optimal" if proved else "feasible"}
 
     # ---- choices ---------------------------------------------------------------------------
 
@@ -269,7 +262,7 @@ class _Builder:
 
     # ---- memory ----------------------------------------------------------------------------
 
-    def _memory(self) -> list[dict[str, Any]]:
+    def _memory(self) -> list[Row]:
         limit = memory_limit(self.spec)
         reserve = limit.reserve if limit else 0.0
         most = limit.value if limit else self.spec.mesh.device.memory_bytes
@@ -295,30 +288,6 @@ class _Builder:
                 }
             )
         return rows
-
-    # ---- pins ------------------------------------------------------------------------------
-
-    def _pins(self) -> list[dict[str, Any]]:
-        rows = []
-        for pin, broken in zip(self.spec.pins, self.plan.broken, strict=True):
-            rows.append(_pin_row(pin, pin.kind, not broken, pin.weight, bool(broken)))
-        for limit in self.spec.limits:
-            rows.append(_pin_row(limit, "limit", True, None, False))
-        return rows
-
-
-def _pin_row(
-    pin: Pin | Limit, kind: str, satisfied: bool, weight: float | None, broken: bool
-) -> dict[str, Any]:
-    return {
-        "text": pin.text,
-        "kind": kind,
-        "file": pin.span.file,
-        "line": pin.span.line,
-        "satisfied": satisfied,
-        "weight_s": weight,
-        "paid_s": (weight or 0.0) if broken else 0.0,
-    }
 
 
 def static_terms(plan: Plan) -> tuple[Any, Any, Any]:

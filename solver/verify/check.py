@@ -3,7 +3,7 @@
 Violation codes by subject: `field-*` (JSON), `format`, `outcome`, `mesh`; `missing`, `unknown`;
 `pipeline-axis`, `stage-*`, `microbatches`, `family`, `recompute-*`; `cut-*`, `variant*`, `partial`,
 `parameter-*`, `storage-level`; `schedule-*`; `memory-*`, `step-time`, `bubble`, `communication`;
-`pin-*`, `limit`, `objective`, `bound`, `gap`.
+`pin-*`, `limit`, `limit-over`, `objective`, `bound`, `gap`.
 """
 
 from __future__ import annotations

@@ -81,6 +81,8 @@ class PinClaim:
     satisfied: bool
     weight: float | None
     paid: float
+    over_bytes: float | None
+    over_seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,4 +194,6 @@ def _pin(entry: Fields) -> PinClaim:
         satisfied=entry.boolean("satisfied"),
         weight=entry.number_or_null("weight_s"),
         paid=entry.number("paid_s"),
+        over_bytes=entry.number_or_null("over_bytes"),
+        over_seconds=entry.number_or_null("over_s"),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from dsl.spec import Mesh
@@ -9,9 +10,8 @@ from solver.verify.claims import Claims, MemoryClaim, PinClaim, StageClaim
 from solver.verify.evaluate import Priced
 from solver.verify.figures import Bill, Figures, StageMemory
 from solver.verify.layouts import product
-from solver.verify.pins import at_most
 from solver.verify.plan import Plan
-from solver.verify.report import Violation, differs
+from solver.verify.report import RELATIVE, Violation, at_most, differs
 
 
 def mesh_violations(claims: Claims, mesh: Mesh) -> Iterator[Violation]:
@@ -110,12 +110,31 @@ def _pin_entry(claim: PinClaim, bill: Bill, where: str) -> Iterator[Violation]:
     if claim.satisfied != bill.satisfied:
         holds = "holds" if bill.satisfied else "does not hold"
         yield Violation("pin-satisfied", f"`{bill.text}` {holds}", f"{where}.satisfied")
-    if claim.weight is not None and bill.weight is not None:
-        yield from differs("pin-weight", f"{where}.weight_s", claim.weight, bill.weight)
-    elif claim.weight != bill.weight:
-        message = "the spec gives no weight" if bill.weight is None else "the weight is missing"
-        yield Violation("pin-weight", message, f"{where}.weight_s")
+    yield from _weight(claim.weight, bill.weight, f"{where}.weight_s")
+    yield from _over(claim.over_bytes, bill.over_bytes, f"{where}.over_bytes")
+    yield from _over(claim.over_seconds, bill.over_seconds, f"{where}.over_s")
     yield from differs("pin-paid", f"{where}.paid_s", claim.paid, bill.paid)
+
+
+def _weight(claimed: float | None, computed: float | None, where: str) -> Iterator[Violation]:
+    """The weight of the spec; seconds per byte are so small that only their ratio tells."""
+    if claimed is None or computed is None:
+        if claimed != computed:
+            message = "the spec gives no weight" if computed is None else "the weight is missing"
+            yield Violation("pin-weight", message, where)
+    elif not math.isclose(claimed, computed, rel_tol=RELATIVE):
+        message = f"the document says {claimed!r}, the spec {computed!r}"
+        yield Violation("pin-weight", message, where)
+
+
+def _over(claimed: float | None, computed: float | None, where: str) -> Iterator[Violation]:
+    """What is over a soft limit, in the unit of what it limits; other entries do not say."""
+    if claimed is None or computed is None:
+        if claimed != computed:
+            message = "it is missing" if claimed is None else "this is no soft limit of that unit"
+            yield Violation("limit-over", message, where)
+    else:
+        yield from differs("limit-over", where, claimed, computed)
 
 
 def _identity(bill: Bill) -> tuple[str, str, str, int]:

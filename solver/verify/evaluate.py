@@ -10,8 +10,9 @@ from solver.verify.decisions import Decisions
 from solver.verify.figures import Action, Figures, StageMemory
 from solver.verify.legal_storage import level_violations
 from solver.verify.legality import violations
+from solver.verify.limits import limit_bills
 from solver.verify.memory import peak_in_flight, stage_memory, stage_saved
-from solver.verify.pins import limit_bills, pin_bills
+from solver.verify.pins import pin_bills
 from solver.verify.plan import Plan, join
 from solver.verify.proposal import propose
 from solver.verify.simulate import Order, by_stage, run

@@ -122,7 +122,11 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """One pin or limit: does it hold, and what is paid for it (objective's unit)."""
+    """One pin or limit: does it hold, and what is paid for it (objective's unit).
+
+    For a soft limit `weight` is the price of a byte or second over it, and `over_bytes` or
+    `over_seconds` how much there is of it; elsewhere both are None.
+    """
 
     text: str
     kind: Literal["hard", "soft", "forbid", "limit"]
@@ -131,6 +135,8 @@ class Bill:
     satisfied: bool
     weight: float | None
     paid: float
+    over_bytes: float | None = None
+    over_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

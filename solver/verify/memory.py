@@ -14,8 +14,8 @@ from solver.verify.wiring import Read, Write
 
 
 def memory_limit(spec: Spec) -> Limit | None:
-    """The tightest memory limit of a spec, counting its reserve (None: only the capacity)."""
-    limits = [limit for limit in spec.limits if limit.quantity == "memory"]
+    """The tightest memory limit that must hold, counting its reserve (None: the capacity)."""
+    limits = [x for x in spec.limits if x.quantity == "memory" and x.weight is None]
     return min(limits, key=lambda limit: limit.value - limit.reserve, default=None)
 
 

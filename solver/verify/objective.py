@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from solver.verify.claims import Claims, ObjectiveClaim
 from solver.verify.figures import Figures
-from solver.verify.pins import at_most
-from solver.verify.report import Violation, differs
+from solver.verify.report import Violation, at_most, differs
 
 STOPPED = ("proved", "limit", "interrupted", "failed")
 PLANS = ("optimal", "feasible")

@@ -1,4 +1,4 @@
-"""Pins and limits: does each hold, and what is paid for those that do not (section 8)."""
+"""Pins: does each hold, and what is paid for those that do not (section 8)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from dsl.spec import (
     CutOver,
-    Limit,
     OnStage,
     Pin,
     Recomputed,
@@ -15,44 +14,16 @@ from dsl.spec import (
     StoredOver,
     WholeIndex,
 )
-from solver.verify.figures import Bill, StageMemory
+from solver.verify.figures import Bill
 from solver.verify.layouts import product
 from solver.verify.plan import Plan
-from solver.verify.report import ABSOLUTE, RELATIVE
 from solver.verify.storage import Holding
-
-
-def at_most(value: float, bound: float) -> bool:
-    """`value <= bound` up to rounding."""
-    return value <= bound + max(ABSOLUTE, RELATIVE * abs(bound))
 
 
 def pin_bills(plan: Plan, holdings: Sequence[Holding]) -> tuple[Bill, ...]:
     """A bill for every pin, in the order of the spec."""
     by_name = {held.name: held for held in holdings}
     return tuple(_bill(plan, by_name, pin) for pin in plan.spec.pins)
-
-
-def limit_bills(plan: Plan, memory: Sequence[StageMemory], step_time: float) -> tuple[Bill, ...]:
-    """A bill for every limit, in the order of the spec; limits are never paid for."""
-    return tuple(
-        Bill(
-            text=limit.text,
-            kind="limit",
-            file=limit.span.file,
-            line=limit.span.line,
-            satisfied=_limit_holds(limit, memory, step_time),
-            weight=None,
-            paid=0.0,
-        )
-        for limit in plan.spec.limits
-    )
-
-
-def _limit_holds(limit: Limit, memory: Sequence[StageMemory], step_time: float) -> bool:
-    if limit.quantity == "step_time":
-        return at_most(step_time, limit.value)
-    return all(at_most(stage.peak - stage.reserve + limit.reserve, limit.value) for stage in memory)
 
 
 def _bill(plan: Plan, holdings: Mapping[str, Holding], pin: Pin) -> Bill:

@@ -16,6 +16,11 @@ def close(claimed: float, computed: float) -> bool:
     return abs(claimed - computed) <= max(ABSOLUTE, RELATIVE * max(abs(claimed), abs(computed)))
 
 
+def at_most(value: float, bound: float) -> bool:
+    """`value <= bound` up to rounding."""
+    return value <= bound + max(ABSOLUTE, RELATIVE * abs(bound))
+
+
 @dataclass(frozen=True, slots=True)
 class Violation:
     """One thing that is wrong with a plan.

@@ -5,16 +5,19 @@ from __future__ import annotations
 import io
 import math
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from rich.console import Console
 
 from dsl.load import load
-from dsl.spec import Spec
+from dsl.span import Span
+from dsl.spec import Limit, Spec
 from solver.cli.report.conflict import conflict
 from solver.cli.report.degrees import degrees
 from solver.cli.report.parallelism import parallelism
+from solver.cli.report.pins import pins
 from solver.cli.report.pipeline import pipeline as pipeline_section
 from solver.cli.report.spending import breakdown
 from solver.cli.report.summary import ending
@@ -221,6 +224,40 @@ def test_stages_break_lines_at_commas_and_say_where_weight_gradients_are(dense: 
     assert len(broken) > 2
     assert all(name in "\n".join(page) for name in units)
     assert all(line.endswith(("of_a_long_name,", "of_a_long_name", " s")) for line in broken)
+
+
+@pytest.mark.parametrize(
+    ("objective", "weight", "over", "words"),
+    [
+        ("step_time", 0.003 / 2**30, {"over_bytes": 2.0 * 2**30},
+         ["2.000 GiB over", "3.000 ms per GiB", "6.000 ms"]),
+        ("step_time", 0.003 / 2**30, {"over_bytes": 0.0}, ["holds", "3.000 ms per GiB"]),
+        ("step_time", 0.5, {"over_s": 0.25}, ["250.0 ms over", "500.0 ms per s", "125.0 ms"]),
+        ("memory", 2.0, {"over_bytes": 2.0**20},
+         ["1.000 MiB over", "2.000 GiB per GiB", "2.000 MiB"]),
+        ("memory", 2.0**30, {"over_s": 0.5}, ["500.0 ms over", "1.000 GiB per s", "512.0 MiB"]),
+        ("memory", 2.0**30, {"over_s": 0.0}, ["holds", "1.000 GiB per s"]),
+        ("step_time", None, {}, ["holds", "must"]),
+    ],
+)  # fmt: skip
+def test_the_bill_says_how_far_a_limit_is_exceeded_and_what_that_costs(
+    dense: Spec, objective: str, weight: float | None, over: dict[str, float], words: list[str]
+) -> None:
+    limit = Limit("limit", "memory", 1.0, 0.0, Span("a.mmp", 7, 1, 7, 2), weight)
+    paid = (weight or 0.0) * sum(over.values())
+    entry = {"text": limit.text, "file": "a.mmp", "line": 7, "satisfied": not paid}
+    entry |= {"weight_s": weight, "paid_s": paid, **over}
+    document = {"pins": [entry], "objective": {"name": objective, "penalty": paid}}
+    console = Console(file=io.StringIO(), width=100, highlight=False)
+    for part in pins(View(document, replace(dense, pins=(), limits=(limit,)), 100)):
+        console.print(part)
+    assert isinstance(console.file, io.StringIO)
+    head, _, line = console.file.getvalue().splitlines()
+    state, *rest = words
+    assert re.split(" {2,}", line.strip()) == [state, "limit", "a.mmp:7", *rest]
+    assert re.split(" {2,}", head.strip())[1] == (
+        f"1 broken, {rest[-1]} paid" if paid else "all hold"
+    )
 
 
 def test_where_nothing_is_to_blame_the_report_says_what_is(dense: Spec) -> None:

@@ -78,6 +78,8 @@ def write(decisions: Decisions, spec: Spec, order: Order) -> Json:
                 "satisfied": bill.satisfied,
                 "weight_s": bill.weight,
                 "paid_s": bill.paid,
+                **({} if bill.over_bytes is None else {"over_bytes": bill.over_bytes}),
+                **({} if bill.over_seconds is None else {"over_s": bill.over_seconds}),
             }
             for bill in figures.bills
         ],

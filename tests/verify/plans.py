@@ -39,6 +39,8 @@ def _tensor_parallel() -> tuple[Spec, Json]:
     limits = (
         Limit("limit memory <= 1 MB", "memory", 1e6, 1000.0, SPAN),
         Limit("limit step_time <= 1 s", "step_time", 1.0, 0.0, SPAN),
+        Limit("soft memory", "memory", 3000.0, 500.0, SPAN, 1e-7),
+        Limit("roomy memory", "memory", 1e6, 0.0, SPAN, 1e-7),
     )
     problem = spec(mlp(), mesh(node=2, gpu=4), pins=pins, limits=limits, overlap=0.5)
     chosen = choose(
@@ -73,7 +75,12 @@ def _one_f_one_b() -> tuple[Spec, Json]:
 
 def _free_order() -> tuple[Spec, Json]:
     """Two stages with split backward, least memory wanted."""
-    problem = spec(mlp(layers=2), mesh(gpu=4), objective="memory")
+    limits = (
+        Limit("soft step", "step_time", 1e-5, 0.0, SPAN, 2e6),
+        Limit("soft memory", "memory", 2000.0, 0.0, SPAN, 0.5),
+        Limit("long step", "step_time", 1.0, 0.0, SPAN, 2e6),
+    )
+    problem = spec(mlp(layers=2), mesh(gpu=4), objective="memory", limits=limits)
     chosen = choose(
         problem,
         cuts={"*": {"b": "gpu.1"}},
