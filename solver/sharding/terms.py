@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from solver.cost.collectives import Floats
@@ -15,7 +16,8 @@ class StageTerms:
     `time[row]` and `memory[stage]` are [class, part, quantity] factors; a plan's step time is at
     least `time[row]` applied to all choices, for every row. `held_time[row]` and
     `held_memory[stage]` are [store, quantity] factors of parameters held once per stage. `capacity`
-    is in bytes, for static, saved and buffers together (infinite: no limit).
+    is in bytes, for static, saved and buffers together (infinite: no limit); `price` is that of a
+    byte more, in the unit of the objective (infinite: not one byte).
     """
 
     time: Floats
@@ -24,6 +26,7 @@ class StageTerms:
     held_memory: Floats
     counts: Counts
     capacity: float
+    price: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)

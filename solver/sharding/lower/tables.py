@@ -1,0 +1,230 @@
+"""What a lowering needs and no pattern of stages changes: strategies, labels and tables of the
+domain, storage options that can matter.
+
+A storage option is left out when another one of the same used layout costs no more of anything:
+time, bytes kept, bytes gathered, bytes exchanged. Every objective and limit is a non-decreasing
+function of those, so swapping it in never makes a selection worse. Parameters that a pin names keep
+all their options.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from solver.cost.collectives import Floats
+from solver.sharding.energy import Bools, Domain
+from solver.sharding.lower.blocks import FIGURES, Block, Rates, block
+from solver.sharding.problem import Edge, Labels, ShardingProblem, Store
+from solver.space.pins import PinMasks
+from solver.stages.pattern import PARTS
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NodeTable:
+    """A node's strategies in the domain: `kept` numbers them in the problem, `place` is the way
+    back (-1: not in the domain). `loops` are the (part, block) of edges from the node to itself."""
+
+    name: str
+    unit_class: int
+    is_measured: bool
+    kept: Labels
+    place: Labels
+    quantities: Block
+    loops: tuple[tuple[int, Block], ...]
+    forbidden: Bools
+    working: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EdgeTable:
+    """An edge over the strategies of the domain; `forbidden` is [label of u, label of v]."""
+
+    u: int
+    v: int
+    unit_class: int
+    part: int
+    labels_u: Labels
+    labels_v: Labels
+    quantities: Block
+    forbidden: Bools
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoreTable:
+    """A parameter: its strategies are [label, option] pairs.
+
+    `labels` are those of the node's strategies in the domain; `pair_label` and `pair_option` those
+    of each strategy here; `place[label, option]` the strategy that stands for a pair (-1: none).
+    """
+
+    name: str
+    node: int
+    unit_class: int
+    is_named: bool
+    labels: Labels
+    pair_label: Labels
+    pair_option: Labels
+    place: Labels
+    figures: Block
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tables:
+    """All tables of a problem within a domain, and its soft pins."""
+
+    problem: ShardingProblem
+    nodes: tuple[NodeTable, ...]
+    edges: tuple[EdgeTable, ...]
+    stores: tuple[StoreTable, ...]
+    pins: tuple[PinMasks, ...]
+
+    def of_node(self, rates: Rates, node: NodeTable) -> Floats:
+        """[point, quantity] factors of a node."""
+        if node.is_measured:
+            return rates.measured[:, node.unit_class]
+        return rates.units[:, node.unit_class, 0]
+
+    def blocks(self, rates: Rates) -> list[tuple[Block, Floats]]:
+        """Every block with its [point, quantity] factors."""
+        found = []
+        for node in self.nodes:
+            found.append((node.quantities, self.of_node(rates, node)))
+            found += [(loop, rates.units[:, node.unit_class, p]) for p, loop in node.loops]
+        found += [(e.quantities, rates.units[:, e.unit_class, e.part]) for e in self.edges]
+        found += [(s.figures, rates.stores[:, j]) for j, s in enumerate(self.stores)]
+        return found
+
+
+def tables(problem: ShardingProblem, domain: Domain, pins: Sequence[PinMasks]) -> Tables:
+    """The tables of a domain, which must leave every node a strategy and respect the hard pins."""
+    named = {number for pin in pins for number in pin.stores}
+    kept = [np.flatnonzero(mask) for mask in domain.nodes]
+    forbidden = [np.zeros(len(strategies), dtype=bool) for strategies in kept]
+    loops: list[list[tuple[int, Block]]] = [[] for _ in kept]
+    edges = []
+    for edge in problem.edges:
+        if edge.u == edge.v:
+            made, illegal = _loop(edge, kept[edge.u])
+            loops[edge.u].append((PARTS[edge.group.part], made))
+            forbidden[edge.u] |= illegal
+        else:
+            table = _edge(edge, kept[edge.u], kept[edge.v])
+            if table.forbidden.any() or len(table.quantities.layers):
+                edges.append(table)
+    stores = []
+    for number, store in enumerate(problem.stores):
+        stored = _store(
+            problem, store, kept[store.node], domain.stores[number], is_named=number in named
+        )
+        nothing: Bools = np.asarray((stored.place < 0).all(axis=1))
+        forbidden[store.node] |= nothing[stored.labels]
+        stores.append(stored)
+    nodes = tuple(
+        _node(problem, n, kept[n], tuple(loops[n]), forbidden[n]) for n in range(len(kept))
+    )
+    soft = tuple(pin for pin in pins if not pin.is_hard)
+    return Tables(problem, nodes, tuple(edges), tuple(stores), soft)
+
+
+def _node(
+    problem: ShardingProblem,
+    number: int,
+    kept: Labels,
+    loops: tuple[tuple[int, Block], ...],
+    forbidden: Bools,
+) -> NodeTable:
+    node = problem.nodes[number]
+    place = np.full(node.size, -1, dtype=np.intp)
+    place[kept] = np.arange(len(kept))
+    return NodeTable(
+        node.subject,
+        node.unit_class,
+        bool(node.variants),
+        kept,
+        place,
+        block(node.unary[:, kept]),
+        loops,
+        forbidden,
+        node.working[kept],
+    )
+
+
+def _loop(edge: Edge, kept: Labels) -> tuple[Block, Bools]:
+    """A block over strategies, and which of them the edge forbids."""
+    cells = edge.table[:, edge.labels_u[kept], edge.labels_v[kept]]
+    illegal: Bools = np.asarray(~np.isfinite(cells).all(axis=0))
+    cells[:, illegal] = 0.0
+    return block(cells, np.array(edge.layers, dtype=np.intp)), illegal
+
+
+def _edge(edge: Edge, kept_u: Labels, kept_v: Labels) -> EdgeTable:
+    rows, labels_u = np.unique(edge.labels_u[kept_u], return_inverse=True)
+    columns, labels_v = np.unique(edge.labels_v[kept_v], return_inverse=True)
+    cells = edge.table
+    if cells.shape[1:] != (len(rows), len(columns)):
+        cells = cells[:, rows[:, None], columns]
+    forbidden: Bools = np.asarray(~np.isfinite(cells).all(axis=0))
+    if forbidden.any():
+        cells = np.where(forbidden, 0.0, cells)
+    layers = np.array(edge.layers, dtype=np.intp)
+    return EdgeTable(
+        edge.u,
+        edge.v,
+        edge.group.unit_class,
+        PARTS[edge.group.part],
+        labels_u.reshape(-1),
+        labels_v.reshape(-1),
+        block(cells, layers),
+        forbidden,
+    )
+
+
+def _store(
+    problem: ShardingProblem, store: Store, kept: Labels, allowed: Bools, *, is_named: bool
+) -> StoreTable:
+    labels = store.labels[kept]
+    costs = store.costs
+    figures = np.concatenate([costs.table, costs.gathered[None], costs.shared[None]])
+    assert len(figures) == FIGURES
+    reached = np.zeros(len(allowed), dtype=bool)
+    reached[labels] = True
+    options = np.where(allowed & reached[:, None], np.arange(allowed.shape[1]), -1)
+    if not is_named:
+        options = stand_ins(figures, options)
+    pairs = np.unique(np.argwhere(options >= 0), axis=0)
+    # A pair is a strategy when it stands for itself.
+    own = pairs[options[pairs[:, 0], pairs[:, 1]] == pairs[:, 1]]
+    number = np.full(allowed.shape, -1, dtype=np.intp)
+    number[own[:, 0], own[:, 1]] = np.arange(len(own))
+    rows = np.arange(len(allowed))[:, None]
+    place = np.where(options >= 0, number[rows, np.maximum(options, 0)], -1)
+    return StoreTable(
+        store.parameter,
+        store.node,
+        problem.nodes[store.node].unit_class,
+        is_named,
+        labels,
+        own[:, 0],
+        own[:, 1],
+        place,
+        block(figures[:, own[:, 0], own[:, 1]]),
+    )
+
+
+def stand_ins(figures: Floats, options: Labels) -> Labels:
+    """[label, option]: the option that stands for each one, itself unless another one of its label
+    is no larger in any of [figure, label, option] (of equal ones the first); -1 stays -1."""
+    result = options.copy()
+    for label, row in enumerate(options):
+        z = np.flatnonzero(row >= 0)
+        mine = figures[:, label, z]
+        no_more = (mine[:, :, None] <= mine[:, None, :]).all(axis=0)  # [better, worse]
+        earlier = np.tri(len(z), k=-1, dtype=bool).T
+        beats = no_more & (~no_more.T | earlier)
+        beaten: Bools = np.asarray(beats.any(axis=0))
+        best = z[np.argmax(beats & ~beaten[:, None], axis=0)] if len(z) else z
+        result[label, z] = np.where(beaten, best, z)
+    return result
