@@ -12,14 +12,14 @@ out of the maximum: no feasible selection has s beside them.
 *Proof.* Take a feasible selection with s and put t in its place. Nothing else changes, so the value
 changes by cost(t) - cost(s) plus, for each edge, row_e(t)[l] - row_e(s)[l] at the neighbour's label
 l, which is at most the maximum; overflows do not grow, hard capacities still hold, and no further
-pin breaks. So the value does not grow. A strategy that cannot be part of a feasible selection (its
-cost, or a whole row of it, is infinite) may be replaced by any other.
+pin breaks. So the value does not grow.
 
-Strategies are looked at from the last to the first, and one goes only if a strategy that is still
-there may replace it. So a chain of replacements always ends at one that stays (no cycle is
-possible, whatever the rounding), and of equal strategies the first stays. Nodes are treated one
+Of two strategies that may replace each other the first stays. One goes only if another that stays
+may replace it directly, so nothing goes in a circle, whatever the rounding. Nodes are treated one
 after the other: a replacement that holds beside every label of a neighbour also holds beside those
-that are left.
+that are left. In the arithmetic of infinities a strategy that cannot be chosen may be replaced by
+one that can; a strategy that can be chosen is never replaced by one that cannot, for that change is
+infinite.
 
 Work: pairs (s, t) are sieved by uses and pins, then by one label per edge, that which is best for
 s, and only what is left is compared over all labels. A node for which that still takes more than
@@ -28,6 +28,7 @@ s, and only what is left is compared over all labels. A node for which that stil
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +39,10 @@ from solver.engine.reduce.step import Step
 
 CELLS = 1 << 22
 """Most comparisons (pairs of strategies times labels of the neighbours) for one node."""
+
+
+_Along = Callable[[Floats, Labels, Labels], Floats]
+"""From an edge's table and the labels of s and t, both [pair], the change of the edge, [pair]."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,63 +90,59 @@ def _around(problem: Problem) -> _Around:
 
 def _staying(costs: Floats, number: int, around: _Around) -> Labels:
     """The strategies of one node that no other one replaces."""
-    edges = around.edges[number]
-    possible = np.isfinite(costs)
-    for edge in edges:
-        possible &= np.isfinite(edge.table.min(axis=1))[edge.labels_u]
-    alive = np.flatnonzero(possible)
-    if not len(alive):
-        return np.zeros(1, dtype=np.intp)
-    may = _takes_no_more(alive, number, around)
-    np.fill_diagonal(may, False)
-    if not may.any():
-        return alive
-    labels = [edge.labels_u[alive] for edge in edges]
-    tables = [edge.table for edge in edges]
-    may &= _change_at_best_label(costs[alive], labels, tables) <= 0
-    s, t = np.nonzero(may)
-    if not len(s) or len(s) * sum(table.shape[1] for table in tables) > CELLS:
-        return alive
-    may[s, t] = _largest_change(costs[alive], labels, tables, s, t) <= 0
-    return alive[_not_replaced(may)]
+    size, edges = len(costs), around.edges[number]
+    s, t = _taking_no_more(size, number, around)
+    bound = _change(costs, edges, s, t, _at_best_label) <= 0
+    s, t = s[bound], t[bound]
+    if not len(s) or len(s) * sum(edge.table.shape[1] for edge in edges) > CELLS:
+        return np.arange(size)
+    surely = _change(costs, edges, s, t, _at_worst_label) <= 0
+    may = np.zeros((size, size), dtype=np.bool_)
+    may[s[surely], t[surely]] = True
+    return _not_replaced(may)
 
 
-def _takes_no_more(alive: Labels, number: int, around: _Around) -> Bools:
-    """[s, t]: whether t uses no more than s anywhere and breaks no pin that s does not."""
-    may = np.ones((len(alive), len(alive)), dtype=np.bool_)
-    columns: list[Floats | Bools] = [use.amounts for use in around.uses[number]]
-    columns += around.masks[number]
+def _taking_no_more(size: int, number: int, around: _Around) -> tuple[Labels, Labels]:
+    """Pairs s, t such that t uses no more than s anywhere and breaks no pin that s does not."""
+    rows: list[Floats | Bools] = [use.amounts for use in around.uses[number]]
+    rows += around.masks[number]
     for labels, amounts in around.edge_uses[number]:
-        columns += list(amounts.T[:, labels])
-    for column in columns:
-        mine = column[alive]
-        may &= mine <= mine[:, None]
-    return may
+        rows += list(amounts.T[:, labels])
+    taken = np.array(rows, dtype=np.float64).reshape(-1, size)
+    total = taken.sum(axis=0)
+    may = total <= total[:, None]
+    np.fill_diagonal(may, False)
+    s, t = np.nonzero(may)
+    while len(s) and len(taken):
+        block = 1 + CELLS // len(s)
+        fits = (taken[:block, t] <= taken[:block, s]).all(axis=0)
+        s, t, taken = s[fits], t[fits], taken[block:]
+    return s, t
 
 
-def _change_at_best_label(costs: Floats, labels: list[Labels], tables: list[Floats]) -> Floats:
-    """[s, t]: no more than the largest change when t replaces s, from one label per edge."""
-    change: Floats = costs - costs[:, None]
-    for mine, table in zip(labels, tables, strict=True):
-        best = table.argmin(axis=1)
-        at_best = table[:, best].T
-        change += (at_best - at_best.diagonal()[:, None])[mine[:, None], mine]
+def _change(costs: Floats, edges: list[Edge], s: Labels, t: Labels, along: _Along) -> Floats:
+    """[pair]: the change of value when t replaces s, where `along` gives that of one edge."""
+    change: Floats = costs[t] - costs[s]
+    for edge in edges:
+        change += along(edge.table, edge.labels_u[s], edge.labels_u[t])
     return change
 
 
-def _largest_change(
-    costs: Floats, labels: list[Labels], tables: list[Floats], s: Labels, t: Labels
-) -> Floats:
-    """[pair]: how much the value may grow when t replaces s; `fmax` skips infinity - infinity."""
-    change: Floats = costs[t] - costs[s]
-    for mine, table in zip(labels, tables, strict=True):
-        change += np.fmax.reduce(table[mine[t]] - table[mine[s]], axis=1)
+def _at_best_label(table: Floats, s: Labels, t: Labels) -> Floats:
+    """[pair]: the change of an edge at the label that is best for s."""
+    best = table.argmin(axis=1)[s]
+    change: Floats = table[t, best] - table[s, best]
+    return change
+
+
+def _at_worst_label(table: Floats, s: Labels, t: Labels) -> Floats:
+    """[pair]: the largest change of an edge; `fmax` leaves out infinity - infinity."""
+    change: Floats = np.fmax.reduce(table[t] - table[s], axis=1)
     return change
 
 
 def _not_replaced(may: Bools) -> Labels:
     """The strategies that stay, from [s, t]: whether t may replace s."""
-    stays = np.ones(len(may), dtype=np.bool_)
-    for s in np.flatnonzero(may.any(axis=1))[::-1]:
-        stays[s] = not (may[s] & stays).any()
-    return np.flatnonzero(stays)
+    earlier = np.tri(len(may), k=-1, dtype=np.bool_)
+    stays = ~(may & (earlier | ~may.T)).any(axis=1)
+    return np.flatnonzero(stays | ~(may & stays).any(axis=1))
