@@ -23,6 +23,7 @@ import numpy as np
 
 from solver.engine.problem import (
     Bools,
+    Edge,
     EdgeUse,
     Floats,
     Labels,
@@ -150,9 +151,15 @@ def _without_fixed_nodes(problem: Problem) -> Step:
     number_of = {old: new for new, old in enumerate(kept)}
     reduced = Problem(
         tuple(problem.nodes[v] for v in kept),
-        tuple(replace(e, u=number_of[e.u], v=number_of[e.v]) for e in problem.edges),
+        tuple(
+            Edge(number_of[edge.u], number_of[edge.v], edge.labels_u, edge.labels_v, edge.table)
+            for edge in problem.edges
+        ),
         problem.resources,
-        tuple(replace(use, node=number_of[use.node]) for use in problem.node_uses),
+        tuple(
+            NodeUse(use.resource, use.start, use.stop, number_of[use.node], use.amounts)
+            for use in problem.node_uses
+        ),
         problem.edge_uses,
         tuple(
             replace(pin, breaks={number_of[v]: mask for v, mask in pin.breaks.items()})

@@ -17,62 +17,65 @@ invertible.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from solver.engine.problem import Edge, Labels, Problem
-from solver.engine.reduce.flat import allowed_pairs
+from solver.engine.problem import Bools, Labels, Problem
+from solver.engine.reduce.flat import Pairs, allowed_pairs
 from solver.engine.reduce.step import Step
 from solver.engine.reduce.substitute import substitute
+
+_Function = tuple[int, Labels]
+"""A node, and [its strategy]: the strategy of the node that follows it."""
 
 
 def equal_layouts(problem: Problem) -> Step | None:
     """Contract all nodes that are functions of others."""
-    pinned = {node for pin in problem.pins for node in pin.breaks}
-    order = sorted(
-        range(len(problem.nodes)), key=lambda v: (v not in pinned, -problem.nodes[v].size, v)
-    )
-    rank = np.empty(len(order), dtype=np.intp)
+    sizes = np.array([node.size for node in problem.nodes], dtype=np.intp)
+    pinned = np.zeros(len(sizes), dtype=bool)
+    pinned[[node for pin in problem.pins for node in pin.breaks]] = True
+    order = np.lexsort((-sizes, ~pinned))
+    rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
-    decides: dict[int, Edge] = {}
-    for edge in _functional(problem.edges):
-        if edge.v not in pinned and rank[edge.u] < rank[edge.v]:
-            decides.setdefault(edge.v, edge)
-    if not decides:
+    pairs = allowed_pairs(problem.edges)
+    functions: dict[int, _Function] = {}
+    for turned in (False, True):
+        u, v = pairs.ends.T[::-1] if turned else pairs.ends.T
+        wanted = (rank[u] < rank[v]) & ~pinned[v]
+        functions.update(_functions(problem, pairs, turned, wanted))
+    if not functions:
         return None
     leaders = np.arange(len(order))
     choices: list[Labels | None] = [None] * len(order)
-    for v in order:
-        if v in decides:
-            u = decides[v].u
-            leaders[v] = leaders[u]
-            before, chosen = choices[u], _function(decides[v])
-            choices[v] = chosen if before is None else chosen[before]
+    for follower in sorted(functions, key=rank.tolist().__getitem__):
+        node, chosen = functions[follower]
+        before = choices[node]
+        leaders[follower] = leaders[node]
+        choices[follower] = chosen if before is None else chosen[before]
     return substitute(problem, leaders, choices)
 
 
-def _functional(edges: Sequence[Edge]) -> list[Edge]:
-    """The edges on which v is a function of u; edges are turned where u is one of v."""
-    pairs = allowed_pairs(edges)
-    found = []
-    for starts, numbers, turn in (
-        (pairs.row_start, pairs.row, False),
-        (pairs.column_start, pairs.column, True),
-    ):
-        if not len(pairs.edges):
-            return []
-        single = np.bincount(numbers, minlength=int(starts[-1])) == 1
-        for k in pairs.edges[np.logical_and.reduceat(single, starts[:-1])]:
-            edge = edges[k].turned() if turn else edges[k]
-            if len(edge.labels_v) == edge.table.shape[1]:
-                found.append(edge)
+def _functions(problem: Problem, pairs: Pairs, turned: bool, wanted: Bools) -> dict[int, _Function]:
+    """Per node v, one edge u-v among the `wanted` ([table]) on which v is a function of u.
+
+    `turned`: u is the edge's second node.
+    """
+    if not len(pairs.edges):
+        return {}
+    start, row, other_start, column = pairs.row_start, pairs.row, pairs.column_start, pairs.column
+    if turned:
+        start, row, other_start, column = other_start, column, start, row
+    single = np.bincount(row, minlength=int(start[-1])) == 1
+    chosen = np.zeros(int(start[-1]), dtype=np.intp)
+    chosen[row] = column
+    found: dict[int, _Function] = {}
+    for table in np.flatnonzero(wanted & np.logical_and.reduceat(single, start[:-1])).tolist():
+        edge = problem.edges[pairs.edges[table]]
+        u, v, labels_u, labels_v = edge.u, edge.v, edge.labels_u, edge.labels_v
+        if turned:
+            u, v, labels_u, labels_v = v, u, labels_v, labels_u
+        if v not in found and len(labels_v) == other_start[table + 1] - other_start[table]:
+            holder = np.empty_like(labels_v)
+            holder[labels_v] = np.arange(len(labels_v))
+            label = chosen[start[table] : start[table + 1]] - other_start[table]
+            found[v] = u, holder[label][labels_u]
     return found
-
-
-def _function(edge: Edge) -> Labels:
-    """[strategy of u]: the one strategy of v that the edge allows with it."""
-    holder = np.empty_like(edge.labels_v)
-    holder[edge.labels_v] = np.arange(len(holder))
-    chosen: Labels = holder[np.isfinite(edge.table).argmax(axis=1)][edge.labels_u]
-    return chosen

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,11 +15,13 @@ class Pairs:
     """The pairs of labels that the forbidding edges (those with an infinite entry) allow.
 
     Labels of all these edges are numbered on, table after table: those of u (rows) and those of v
-    (columns) apart. Pairs of table t stand at `start[t]` up to `start[t + 1]`.
+    (columns) apart.
     """
 
     edges: Labels
     """[table]: the number of the edge."""
+    ends: Labels
+    """[table, 2]: its nodes u and v."""
     row_start: Labels
     """[table + 1]: the number of its first row."""
     column_start: Labels
@@ -35,23 +36,31 @@ class Pairs:
 
 def allowed_pairs(edges: Sequence[Edge]) -> Pairs:
     """The pairs that the forbidding ones among `edges` allow; no table may be empty."""
-    numbers = [k for k, edge in enumerate(edges) if edge.table.max() == math.inf]
-    tables = [edges[k].table for k in numbers]
-    shapes = np.array([table.shape for table in tables], dtype=np.intp).reshape(-1, 2)
+    shapes = _columns([e.table.shape[0] for e in edges], [e.table.shape[1] for e in edges])
     sizes = shapes[:, 0] * shapes[:, 1]
-    row_start, column_start = offsets(shapes[:, 0]), offsets(shapes[:, 1])
-    entries = np.concatenate([table.ravel() for table in tables] or [np.empty(0)])
-    allowed = np.flatnonzero(np.isfinite(entries))
-    table = np.repeat(np.arange(len(tables)), sizes)[allowed]
+    finite = np.isfinite(np.concatenate([np.empty(0), *(edge.table.ravel() for edge in edges)]))
+    forbidding = np.zeros(len(edges), dtype=bool)
+    if len(edges):
+        forbidding = ~np.logical_and.reduceat(finite, offsets(sizes)[:-1])
+    numbers = np.flatnonzero(forbidding)
+    allowed = np.flatnonzero(finite[np.repeat(forbidding, sizes)])
+    shapes, sizes = shapes[numbers], sizes[numbers]
+    table = np.repeat(np.arange(len(numbers)), sizes)[allowed]
     row, column = np.divmod(allowed - offsets(sizes)[table], shapes[table, 1])
+    row_start, column_start = offsets(shapes[:, 0]), offsets(shapes[:, 1])
     return Pairs(
-        np.array(numbers, dtype=np.intp),
+        numbers,
+        _columns([edge.u for edge in edges], [edge.v for edge in edges])[numbers],
         row_start,
         column_start,
-        offsets(np.bincount(table, minlength=len(tables))),
+        offsets(np.bincount(table, minlength=len(numbers))),
         row + row_start[table],
         column + column_start[table],
     )
+
+
+def _columns(left: list[int], right: list[int]) -> Labels:
+    return np.array([left, right], dtype=np.intp).T
 
 
 def offsets(counts: Labels) -> Labels:

@@ -4,15 +4,19 @@ Statement: labels of u whose rows are equal, in the table and in the amounts of 
 edge, become one label; likewise those of v.
 
 Proof: every entry that a pair of strategies is looked up at keeps its value.
+
+Most edges have no equal rows: only those with two rows of equal hash are looked at closely.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from solver.engine.problem import Edge, Floats, Labels, Problem
+from solver.engine.problem import Bools, Edge, Floats, Labels, Problem
+from solver.engine.reduce.flat import offsets
 from solver.engine.reduce.step import Step
 
 
@@ -23,7 +27,10 @@ def labels(problem: Problem) -> Step | None:
         amounts.setdefault(use.edge, []).append(use.amounts)
     edges = list(problem.edges)
     first: dict[int, tuple[Labels, Labels]] = {}
-    for number, edge in enumerate(edges):
+    repeating = _repeating([edge.table for edge in edges])
+    repeating |= _repeating([edge.table.T for edge in edges])
+    for number in np.flatnonzero(repeating).tolist():
+        edge = edges[number]
         tables = [edge.table, *amounts.get(number, ())]
         rows, of_row = _classes(np.hstack(tables))
         columns, of_column = _classes(np.vstack(tables).T)
@@ -39,6 +46,25 @@ def labels(problem: Problem) -> Step | None:
     )
     reduced = replace(problem, edges=tuple(edges), edge_uses=uses)
     return Step(reduced, lambda selection: selection)
+
+
+def _repeating(tables: Sequence[Floats]) -> Bools:
+    """[table]: whether two rows may be equal: whether two have the same hash."""
+    if not tables:
+        return np.zeros(0, dtype=bool)
+    rows = np.array([table.shape[0] for table in tables], dtype=np.intp)
+    widths = np.repeat([table.shape[1] for table in tables], rows)
+    start = offsets(widths)
+    bits = (np.concatenate([table.ravel() for table in tables]) + 0.0).view(np.uint64)
+    factors = np.random.default_rng(0).integers(1 << 63, size=widths.max(), dtype=np.uint64) | 1
+    column = np.arange(len(bits)) - np.repeat(start[:-1], widths)
+    hashes = np.add.reduceat((bits ^ (bits >> 32)) * factors[column], start[:-1])
+    table = np.repeat(np.arange(len(tables)), rows)
+    order = np.lexsort((hashes, table))
+    equal = (np.diff(hashes[order]) == 0) & (np.diff(table[order]) == 0)
+    repeating = np.zeros(len(tables), dtype=bool)
+    repeating[table[order][1:][equal]] = True
+    return repeating
 
 
 def _classes(rows: Floats) -> tuple[Labels, Labels]:

@@ -32,6 +32,7 @@ from solver.engine.problem import (
     Problem,
     Selection,
 )
+from solver.engine.reduce.flat import offsets
 from solver.engine.reduce.step import Restore, Step
 
 Choices = Sequence[Labels | None]
@@ -46,7 +47,8 @@ def substitute(problem: Problem, leaders: Labels, choices: Choices) -> Step:
     kept = np.flatnonzero(leaders == np.arange(len(leaders)))
     number = np.empty(len(leaders), dtype=np.intp)
     number[kept] = np.arange(len(kept))
-    follow = _Follow(number[leaders].tolist(), choices)
+    onto = _onto(choices, [node.size for node in problem.nodes])
+    follow = _Follow(number[leaders].tolist(), choices, onto)
     costs = follow.node_costs(problem.nodes, len(kept))
     moved = [follow.edge(edge) for edge in problem.edges]
     for edge, target in zip(problem.edges, moved, strict=True):
@@ -83,10 +85,13 @@ class _Moved:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Follow:
-    """`places`, [node]: the number of the leader in the new problem; and the maps."""
+    """What becomes of nodes; all lists are [node]."""
 
     places: list[int]
+    """The number of the leader in the new problem."""
     choices: Choices
+    onto: list[bool]
+    """Whether every strategy of the node is chosen by some strategy of the leader."""
 
     def through(self, node: int, values: Floats) -> Floats:
         """Values per strategy of the node, per strategy of its leader."""
@@ -97,6 +102,15 @@ class _Follow:
         """Labels per strategy of the node, per strategy of its leader."""
         choice = self.choices[node]
         return labels if choice is None else labels[choice]
+
+    def held(self, node: int, labels: Labels, count: int) -> tuple[Labels, Labels | None]:
+        """The same renumbered so that each is held, and which of `count` these are (None: all)."""
+        moved = self.labels(node, labels)
+        if self.onto[node]:
+            return moved, None
+        held = np.zeros(count, dtype=bool)
+        held[moved] = True
+        return (np.cumsum(held) - 1)[moved], np.flatnonzero(held)
 
     def node_costs(self, nodes: Sequence[Node], count: int) -> list[Floats]:
         """Per node of the new problem, the costs of all that follow it."""
@@ -112,10 +126,9 @@ class _Follow:
         if u == v:
             return None
         if self.choices[edge.u] is None and self.choices[edge.v] is None:
-            same = edge if (u, v) == (edge.u, edge.v) else replace(edge, u=u, v=v)
-            return _Moved(same, None, None)
-        labels_u, rows = _held(self.labels(edge.u, edge.labels_u), edge.table.shape[0])
-        labels_v, columns = _held(self.labels(edge.v, edge.labels_v), edge.table.shape[1])
+            return _Moved(Edge(u, v, edge.labels_u, edge.labels_v, edge.table), None, None)
+        labels_u, rows = self.held(edge.u, edge.labels_u, edge.table.shape[0])
+        labels_v, columns = self.held(edge.v, edge.labels_v, edge.table.shape[1])
         table = _entries(edge.table, rows, columns)
         return _Moved(Edge(u, v, labels_u, labels_v, table), rows, columns)
 
@@ -149,13 +162,18 @@ class _Follow:
         return Pin(pin.name, breaks, pin.weight)
 
 
-def _held(labels: Labels, count: int) -> tuple[Labels, Labels | None]:
-    """Labels renumbered so that each is held, and which of the `count` old ones are (None: all)."""
-    held = np.zeros(count, dtype=bool)
-    held[labels] = True
-    if held.all():
-        return labels, None
-    return (np.cumsum(held) - 1)[labels], np.flatnonzero(held)
+def _onto(choices: Choices, sizes: Sequence[int]) -> list[bool]:
+    """[node]: whether the node's map reaches all of its strategies."""
+    start = offsets(np.array(sizes, dtype=np.intp))
+    reached = np.zeros(start[-1], dtype=bool)
+    mapped = [v for v, choice in enumerate(choices) if choice is not None]
+    chosen = [choice for choice in choices if choice is not None]
+    counts = np.array([len(choice) for choice in chosen], dtype=np.intp)
+    reached[np.concatenate([start[:0], *chosen]) + np.repeat(start[mapped], counts)] = True
+    missed = offsets((~reached).astype(np.intp))
+    onto: Bools = missed[start[1:]] == missed[start[:-1]]
+    onto[[v for v, choice in enumerate(choices) if choice is None]] = True
+    return [bool(whole) for whole in onto]
 
 
 def _entries(table: Floats, rows: Labels | None, columns: Labels | None) -> Floats:

@@ -66,10 +66,11 @@ def supports(edges: Sequence[Edge], node_start: Labels) -> Supports:
     """The supports of a problem's edges; `node_start` is [node + 1], each node's first strategy."""
     pairs = allowed_pairs(edges)
     rows = int(pairs.row_start[-1])
-    ends = np.array([(edges[k].u, edges[k].v) for k in pairs.edges], dtype=np.intp).reshape(-1)
+    ends = pairs.ends.reshape(-1)
     first = np.stack([pairs.row_start[:-1], pairs.column_start[:-1] + rows], axis=1).reshape(-1)
     counts = np.diff(node_start)[ends]
-    labels = [side for k in pairs.edges for side in (edges[k].labels_u, edges[k].labels_v)]
+    forbidding = [edges[k] for k in pairs.edges.tolist()]
+    labels = [side for edge in forbidding for side in (edge.labels_u, edge.labels_v)]
     return Supports(
         np.repeat(np.arange(len(node_start) - 1), np.diff(node_start)),
         _tables_of(ends, len(node_start) - 1),
