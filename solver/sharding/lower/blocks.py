@@ -23,30 +23,31 @@ FIGURES = COUNT + 2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """Quantities of a choice: `cells` is [layer, ...], where layer i is quantity `layers[i]`; the
-    others are zero. `most` is [layer]: the largest cells; `least` the smallest."""
+    """Quantities of a choice, whose strategies (or pairs of labels) have this `shape`.
+
+    `cells` is [layer, strategy or pair], where layer i is quantity `layers[i]`; the others are
+    zero. `most` is [layer]: the largest cells; `least` the smallest.
+    """
 
     layers: Labels
     cells: Floats
+    shape: tuple[int, ...]
     most: Floats
     least: Floats
 
     def cost(self, factors: Floats) -> Floats:
         """The function with these factors ([quantity]), cell by cell."""
-        return np.asarray(np.tensordot(factors[self.layers], self.cells, axes=1))
+        return (factors[self.layers] @ self.cells).reshape(self.shape)
 
     def uses(self, factors: Floats) -> Iterator[tuple[int, int, Floats]]:
         """[point, quantity] factors as (start, stop, amounts), points that are alike together and
         those without any amount left out."""
         own = factors[:, self.layers]
-        changes = np.flatnonzero((own[1:] != own[:-1]).any(axis=1)) + 1
-        starts = np.concatenate([[0], changes])
-        stops = np.concatenate([changes, [len(own)]])
-        for start, stop in zip(starts.tolist(), stops.tolist(), strict=True):
-            if own[start].any():
-                amounts = np.tensordot(own[start], self.cells, axes=1)
-                if amounts.any():
-                    yield start, stop, amounts
+        starts = [0, *(np.flatnonzero((own[1:] != own[:-1]).any(axis=1)) + 1).tolist()]
+        stops = [*starts[1:], len(own)]
+        for start, stop, amounts in zip(starts, stops, own[starts] @ self.cells, strict=True):
+            if amounts.any():
+                yield start, stop, amounts.reshape(self.shape)
 
     def is_free(self, factors: Floats) -> bool:
         """Whether [point, quantity] factors leave nothing at any point."""
@@ -56,12 +57,13 @@ class Block:
 def block(table: Floats, layers: Labels | None = None) -> Block:
     """A block from [quantity, ...], or from [layer, ...] and what the layers are; layers without
     any amount are left out."""
-    over_cells = tuple(range(1, table.ndim))
-    used = np.flatnonzero(table.any(axis=over_cells))
+    shape = table.shape[1:]
+    flat = table.reshape(len(table), math.prod(shape))
+    used = np.flatnonzero(flat.any(axis=1))
     numbers = used if layers is None else layers[used]
-    cells = table if len(used) == len(table) else table[used]
-    most = cells.max(axis=over_cells, initial=0.0)
-    return Block(numbers, cells, most, cells.min(axis=over_cells, initial=math.inf))
+    cells = flat if len(used) == len(flat) else flat[used]
+    most = cells.max(axis=1, initial=0.0)
+    return Block(numbers, cells, shape, most, cells.min(axis=1, initial=math.inf))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

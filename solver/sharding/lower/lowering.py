@@ -253,10 +253,7 @@ class _Builder:
         """The storage of a parameter; its label is that of its node."""
         node = len(self.nodes)
         self.nodes.append(engine.Node(f"storage of {store.name}", costs))
-        labels, mine = np.unique(store.labels, return_inverse=True)
-        owned, theirs = np.unique(store.pair_label, return_inverse=True)
-        table = np.where(labels[:, None] == owned, 0.0, math.inf)
-        self.edges.append(engine.Edge(store.node, node, mine, theirs, table))
+        self.edges.append(engine.Edge(store.node, node, *store.tie))
         for resource, rates in self.rates:
             for start, stop, amounts in store.figures.uses(rates.stores[:, number]):
                 self._use(resource, start, stop, node, amounts)

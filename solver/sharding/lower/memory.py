@@ -28,15 +28,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from solver.cost.collectives import Floats
-from solver.cost.quantities import Quantity
 from solver.sharding.lower.blocks import GATHERED, Rates, undominated
 from solver.sharding.lower.rates import store_factors
-from solver.sharding.lower.tables import Tables
+from solver.sharding.lower.tables import SAVED, Tables
 from solver.sharding.problem import Labels
 from solver.sharding.terms import StageTerms
 from solver.stages.pattern import PARTS
 
-SAVED = [Quantity.SAVED_B, Quantity.SAVED_W]
 GUARD = 1e-12
 """Relative rounding of sums of bytes; no reduction rests on less."""
 NOBODY = (None,)
@@ -133,19 +131,10 @@ def _points(tables: Tables, terms: StageTerms) -> list[_Point]:
 def _rebuilt(tables: Tables, again: Floats) -> list[tuple[int, str]]:
     """The (class, part) of which a unit is recomputed; a part that saves nothing of its own is
     left out beside another one."""
-    own = {
-        (e.unit_class, e.part) for e in tables.edges if np.isin(e.quantities.layers, SAVED).any()
-    }
-    own |= {
-        (node.unit_class, part)
-        for node in tables.nodes
-        for part, loop in node.loops
-        if np.isin(loop.layers, SAVED).any()
-    }
     found: list[tuple[int, str]] = []
     for c in np.flatnonzero(again[:, 1:].any(axis=1)).tolist():
         parts = [p for p in ("first", "rest") if again[c, PARTS[p]]]
-        found += [(c, p) for p in parts if (c, PARTS[p]) in own] or [(c, parts[0])]
+        found += [(c, p) for p in parts if (c, PARTS[p]) in tables.saving] or [(c, parts[0])]
     return found
 
 

@@ -9,17 +9,21 @@ all their options.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from solver.cost.collectives import Floats
+from solver.cost.quantities import Quantity
 from solver.sharding.energy import Bools, Domain
 from solver.sharding.lower.blocks import FIGURES, Block, Rates, block
 from solver.sharding.problem import Edge, Labels, ShardingProblem, Store
 from solver.space.pins import PinMasks
 from solver.stages.pattern import PARTS
+
+SAVED = [Quantity.SAVED_B, Quantity.SAVED_W]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +62,7 @@ class StoreTable:
 
     `labels` are those of the node's strategies in the domain; `pair_label` and `pair_option` those
     of each strategy here; `place[label, option]` the strategy that stands for a pair (-1: none).
+    `tie` is (labels of the node, labels of the strategies, table): zero where both labels are one.
     """
 
     name: str
@@ -69,17 +74,20 @@ class StoreTable:
     pair_option: Labels
     place: Labels
     figures: Block
+    tie: tuple[Labels, Labels, Floats]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tables:
-    """All tables of a problem within a domain, and its soft pins."""
+    """All tables of a problem within a domain, and its soft pins. `saving` are the (class, part)
+    whose edges save something for the backward."""
 
     problem: ShardingProblem
     nodes: tuple[NodeTable, ...]
     edges: tuple[EdgeTable, ...]
     stores: tuple[StoreTable, ...]
     pins: tuple[PinMasks, ...]
+    saving: frozenset[tuple[int, int]]
 
     def of_node(self, rates: Rates, node: NodeTable) -> Floats:
         """[point, quantity] factors of a node."""
@@ -126,7 +134,13 @@ def tables(problem: ShardingProblem, domain: Domain, pins: Sequence[PinMasks]) -
         _node(problem, n, kept[n], tuple(loops[n]), forbidden[n]) for n in range(len(kept))
     )
     soft = tuple(pin for pin in pins if not pin.is_hard)
-    return Tables(problem, nodes, tuple(edges), tuple(stores), soft)
+    return Tables(problem, nodes, tuple(edges), tuple(stores), soft, _saving(nodes, edges))
+
+
+def _saving(nodes: Sequence[NodeTable], edges: Sequence[EdgeTable]) -> frozenset[tuple[int, int]]:
+    found = [(e.unit_class, e.part, e.quantities) for e in edges]
+    found += [(node.unit_class, part, loop) for node in nodes for part, loop in node.loops]
+    return frozenset((c, part) for c, part, made in found if np.isin(made.layers, SAVED).any())
 
 
 def _node(
@@ -211,7 +225,14 @@ def _store(
         own[:, 1],
         place,
         block(figures[:, own[:, 0], own[:, 1]]),
+        _tie(labels, own[:, 0]),
     )
+
+
+def _tie(labels: Labels, pair_label: Labels) -> tuple[Labels, Labels, Floats]:
+    rows, of_node = np.unique(labels, return_inverse=True)
+    columns, of_pair = np.unique(pair_label, return_inverse=True)
+    return of_node, of_pair, np.where(rows[:, None] == columns, 0.0, math.inf)
 
 
 def stand_ins(figures: Floats, options: Labels) -> Labels:
