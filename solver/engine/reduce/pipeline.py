@@ -15,13 +15,27 @@ from contextlib import contextmanager
 
 from solver.engine.problem import Problem, Selection
 from solver.engine.reduce.constants import constants
+from solver.engine.reduce.dominated import dominated
 from solver.engine.reduce.equal_layouts import equal_layouts
 from solver.engine.reduce.labels import labels
+from solver.engine.reduce.leaves import leaves
+from solver.engine.reduce.live_sets import live_sets
 from solver.engine.reduce.parallel import parallel
 from solver.engine.reduce.propagate import propagate
+from solver.engine.reduce.series import series
 from solver.engine.reduce.step import Pass, Restore, Step
 
-PASSES: tuple[Pass, ...] = (propagate, constants, equal_layouts, parallel, labels)
+PASSES: tuple[Pass, ...] = (
+    propagate,
+    constants,
+    equal_layouts,
+    parallel,
+    labels,
+    live_sets,
+    dominated,
+    leaves,
+    series,
+)
 
 ROUNDS = 20
 """Most rounds; stopping early is as exact, only larger."""
