@@ -158,6 +158,36 @@ def test_lines_of_highs() -> None:
     assert logs.highs("  Gap               0% (tolerance: 0.01%)") == {}
 
 
+SPEC = """// mmp solve -D gpus=2
+language 1
+import hardware.nvidia (h100_sxm)
+param gpus: int = 1
+mesh pod = h100_sxm[gpu: gpus]
+model one(batch: int) {
+  batch index b = batch
+  index d = 512, f = 1024
+  input x[b, d] : bf16
+  y[b, f] = matmul(x, param w[d, f])
+  output y
+}
+model net = one(batch: 64)
+train { microbatches 1  pipeline 1 stage }
+pin net.y : f over gpu
+"""
+
+
+def test_a_spec_is_planned_with_the_options_of_its_first_line(tmp_path: Path) -> None:
+    path = tmp_path / "one.mmp"
+    path.write_text(SPEC)
+    name, *figures = [cell.strip() for cell in sharding.spec_row(path, 20.0).split("|")[1:-1]]
+    value, bound, gap, first, wall, memory, note = figures
+    assert (name, value, gap, note) == ("one", bound, "proved", "")
+    assert 0 < float(first.split()[0]) <= float(wall.split()[0]) < 20
+    assert float(memory.split()[0].replace(",", "")) > 50
+    path.write_text(SPEC.replace("gpus=2", "gpus=0"))
+    assert sharding.spec_row(path, 20.0).split("|")[-2].strip() == "exit code 1"
+
+
 STUBBORN = """
 import json, subprocess, sys, time
 child = subprocess.Popen([sys.executable, "-c", "import time; x = b'1' * 200_000_000; "

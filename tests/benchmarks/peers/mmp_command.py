@@ -36,7 +36,11 @@ def main(arguments: list[str]) -> None:
     names = [name for name in ("value", "bound") if objective.get(name) is not None]
     say(**{name: objective[name] for name in names}, solution=document.get("solution"))
     if code:
-        say(failed=f"exit code {code}, {document['outcome']['plan']} plan")
+        say(
+            failed="exit code {code}: {stopped}, plan {plan}".format(
+                code=code, **document["outcome"]
+            )
+        )
 
 
 @contextmanager

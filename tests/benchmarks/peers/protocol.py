@@ -34,9 +34,10 @@ def run(solve: Callable[[Instance, float], None]) -> None:
 
 
 def say(**fields: object) -> None:
-    """Write one line, at once."""
-    sys.stdout.write(json.dumps(fields) + "\n")
-    sys.stdout.flush()
+    """Write one line, at once, also while `sys.stdout` is another stream."""
+    assert sys.__stdout__ is not None
+    sys.__stdout__.write(json.dumps(fields) + "\n")
+    sys.__stdout__.flush()
 
 
 def seconds_left(until: float) -> float:
