@@ -121,6 +121,7 @@ def _follow(
     child: subprocess.Popen[bytes], solver: Solver, trace: Trace, began: float, deadline: float
 ) -> bool:
     """Take every line until the child ends (False) or the deadline is over (True)."""
+    assert child.stdout is not None
     pipe = child.stdout.fileno()
     rest = b""
     looked = 0.0
@@ -141,7 +142,8 @@ def _follow(
 
 def _fields(line: str, solver: Solver, trace: Trace) -> dict[str, Any]:
     if line.startswith("{"):
-        return json.loads(line)
+        said: dict[str, Any] = json.loads(line)
+        return said
     return {name: figure + trace.constant for name, figure in solver.read_log(line).items()}
 
 
@@ -149,6 +151,7 @@ def _reap(child: subprocess.Popen[bytes]) -> tuple[int, int]:
     """Wait for a child: its exit code, and the peak memory of the largest of it and its own."""
     _, status, used = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
+    assert child.stdout is not None
     child.stdout.close()
     return child.returncode, used.ru_maxrss * 1024
 

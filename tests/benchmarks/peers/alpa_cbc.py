@@ -13,12 +13,14 @@ Forbidden pairs are fixed to 0 instead of given a large cost.
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import pulp
 
 from tests.benchmarks.peers.instance import FORBIDDEN, Instance, live_sets
 from tests.benchmarks.peers.protocol import WORKERS, chosen, run, say, seconds_left
 
-Term = pulp.LpVariable | int
+Term: TypeAlias = pulp.LpVariable | int
 """A variable, or 1 where there is no choice."""
 
 
@@ -56,9 +58,14 @@ def _pairs(edge: int, s_u: list[Term], s_v: list[Term]) -> list[Term]:
 
 
 def _priced(terms: list[Term], costs: list[int]) -> pulp.LpAffineExpression:
-    """The cost of what is chosen; fixes what is forbidden."""
+    """The cost of what is chosen; fixes what is forbidden.
+
+    Raises ValueError where that leaves nothing.
+    """
     for term, cost in zip(terms, costs, strict=True):
         if cost >= FORBIDDEN:
+            if isinstance(term, int):
+                raise ValueError("infeasible: something forbidden has no alternative")
             term.upBound = 0
     return pulp.lpDot(terms, [0 if cost >= FORBIDDEN else cost for cost in costs])
 

@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> None:
 
 
 @contextmanager
-def _telling(*_: object) -> Iterator[Callable[[Event], None]]:
+def _telling(objective: str) -> Iterator[Callable[[Event], None]]:
     """Takes the place of `solver.cli.progress.following`."""
     yield _tell
 
