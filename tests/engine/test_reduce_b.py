@@ -20,6 +20,7 @@ from solver.engine.problem import (
 )
 from solver.engine.reduce.components import join, split
 from solver.engine.reduce.dominated import dominated
+from solver.engine.reduce.implied_points import implied_points
 from solver.engine.reduce.leaves import leaves
 from solver.engine.reduce.live_sets import live_sets
 from solver.engine.reduce.series import series
@@ -27,7 +28,7 @@ from solver.engine.reduce.step import Infeasible, Pass
 from tests.engine.random_problems import brute_force, random_problem
 
 INF = math.inf
-PASSES = [live_sets, dominated, leaves, series]
+PASSES = [live_sets, implied_points, dominated, leaves, series]
 
 
 def nodes(*costs: list[float]) -> tuple[Node, ...]:
@@ -174,7 +175,7 @@ def test_a_soft_resource_that_is_always_exceeded_alike_is_a_constant() -> None:
 
 
 def test_least_amounts_above_a_hard_capacity_are_infeasible() -> None:
-    with pytest.raises(Infeasible, match="memory at point 1"):
+    with pytest.raises(Infeasible, match="memory is exceeded at point 1"):
         live_sets(Problem(nodes([0, 0]), (), limit(9, 3), (takes(0, 0, 2, 4, 5),)))
 
 
@@ -183,6 +184,37 @@ def test_uses_over_the_same_points_are_summed() -> None:
     step = live_sets(Problem(nodes([0, 0]), (), limit(3), uses))
     assert step is not None
     assert [use.amounts.tolist() for use in step.problem.node_uses] == [[3, 4]]
+
+
+# Implied points
+
+
+def test_a_point_goes_when_every_node_takes_no_less_at_the_next() -> None:
+    uses = (takes(0, 0, 1, 0, 3), takes(0, 1, 2, 1, 4), takes(1, 0, 2, 0, 5))
+    step = implied_points(Problem(nodes([0, 0], [0, 0]), (), limit(6, 7), uses))
+    assert step is not None
+    assert step.problem.resources[0].capacity.tolist() == [7]
+    assert sorted(use.amounts.tolist() for use in step.problem.node_uses) == [[0, 5], [1, 4]]
+
+
+def test_a_point_stays_when_its_smaller_capacity_may_bind_first() -> None:
+    uses = (takes(0, 0, 1, 0, 3), takes(0, 1, 2, 0, 6), takes(1, 0, 2, 0, 5))
+    assert implied_points(Problem(nodes([0, 0], [0, 0]), (), limit(6, 8), uses)) is None
+
+
+def test_a_point_goes_for_a_later_one_past_another_that_stays() -> None:
+    uses = (takes(0, 0, 1, 0, 3), takes(1, 1, 2, 0, 9), takes(0, 2, 3, 0, 4))
+    step = implied_points(Problem(nodes([0, 0], [0, 0]), (), limit(2, 8, 2), uses))
+    assert step is not None
+    assert step.problem.resources[0].capacity.tolist() == [8, 2]
+
+
+def test_a_point_whose_largest_takes_fit_together_goes() -> None:
+    uses = (takes(0, 0, 1, 0, 4), takes(0, 0, 1, 3, 0), takes(1, 0, 1, 0, 1))
+    assert implied_points(Problem(nodes([0, 0], [0, 0]), (), limit(4), uses)) is None
+    step = implied_points(Problem(nodes([0, 0], [0, 0]), (), limit(5), uses))
+    assert step is not None
+    assert not step.problem.resources
 
 
 # Dominated strategies

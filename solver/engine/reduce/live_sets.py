@@ -28,32 +28,29 @@ Sums are exact for whole numbers up to 2**53.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
-from solver.engine.problem import EdgeUse, Floats, Labels, NodeUse, Problem, Resource
+from solver.engine.problem import Bools, EdgeUse, Floats, Labels, NodeUse, Problem, Resource
+from solver.engine.reduce.flat import offsets
+from solver.engine.reduce.points import keep_points
 from solver.engine.reduce.step import Infeasible, Step
+
+_Use = TypeVar("_Use", NodeUse, EdgeUse)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Spans:
-    """All uses as columns, each [use]: node uses first, then edge uses."""
+class _Columns:
+    """Uses as columns, each [use]; `least` and `most` are of their amounts."""
 
     resource: Labels
     start: Labels
     stop: Labels
     least: Floats
     most: Floats
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Kept:
-    """What is left of one resource: its points (old numbers) and their capacities."""
-
-    points: Labels
-    capacity: Floats
-    constant: float
 
 
 def live_sets(problem: Problem) -> Step | None:
@@ -63,55 +60,94 @@ def live_sets(problem: Problem) -> Step | None:
     """
     if not problem.resources:
         return None
-    spans = _spans(problem)
-    kept = [_keep(number, resource, spans) for number, resource in enumerate(problem.resources)]
-    start, stop = _renumbered(spans, kept)
-    stays = (start < stop) & (spans.most > spans.least)
-    node_uses, edge_uses = _rebuilt(problem, spans, start, stop, stays, _new_numbers(kept))
-    if _is_unchanged(problem, kept, spans, len(node_uses) + len(edge_uses)):
+    varying = _without_least(problem)
+    columns = _columns(varying)
+    chosen, constant = [], problem.constant
+    for number, resource in enumerate(varying.resources):
+        mine = columns.resource == number
+        if mine.any():
+            chosen.append(_needed(resource, columns, mine))
+        else:
+            chosen.append(np.zeros(0, dtype=np.intp))
+            constant += _unused(resource)
+    reduced = keep_points(replace(varying, constant=constant), chosen)
+    if varying is problem and _size(reduced) == _size(problem):
         return None
-    resources = tuple(
-        Resource(old.name, new.capacity, old.price)
-        for old, new in zip(problem.resources, kept, strict=True)
-        if len(new.points)
-    )
-    constant = problem.constant + sum(k.constant for k in kept)
-    reduced = Problem(
-        problem.nodes, problem.edges, resources, node_uses, edge_uses, problem.pins, constant
-    )
     return Step(reduced, lambda selection: selection)
 
 
-def _spans(problem: Problem) -> _Spans:
+def _size(problem: Problem) -> tuple[int, ...]:
+    """Numbers that all stay as they are only if no point, use or resource has gone."""
+    points = (len(resource.capacity) for resource in problem.resources)
+    return (len(problem.node_uses), len(problem.edge_uses), *points)
+
+
+def _columns(problem: Problem) -> _Columns:
     uses: list[NodeUse | EdgeUse] = [*problem.node_uses, *problem.edge_uses]
-    ranges = np.array([(u.resource, u.start, u.stop) for u in uses], dtype=np.intp).reshape(-1, 3)
-    resource, start, stop = ranges.T
+    spans = np.array([(use.resource, use.start, use.stop) for use in uses], dtype=np.intp)
+    resource, start, stop = spans.reshape(-1, 3).T
     if not uses:
-        return _Spans(resource, start, stop, np.zeros(0), np.zeros(0))
+        return _Columns(resource, start, stop, np.zeros(0), np.zeros(0))
     amounts = np.concatenate([use.amounts.ravel() for use in uses])
-    ends = np.cumsum([use.amounts.size for use in uses])
-    begins = np.concatenate([[0], ends[:-1]])
-    least, most = np.minimum.reduceat(amounts, begins), np.maximum.reduceat(amounts, begins)
-    return _Spans(resource, start, stop, least, most)
+    first = offsets(np.array([use.amounts.size for use in uses]))[:-1]
+    least, most = np.minimum.reduceat(amounts, first), np.maximum.reduceat(amounts, first)
+    return _Columns(resource, start, stop, least, most)
 
 
-def _keep(number: int, resource: Resource, spans: _Spans) -> _Kept:
-    """The points of one resource that can decide something (statements 1 to 4)."""
-    points = len(resource.capacity)
-    mine = spans.resource == number
-    start, stop = spans.start[mine], spans.stop[mine]
-    least, extra = spans.least[mine], (spans.most - spans.least)[mine]
-    capacity = resource.capacity - _total(points, start, stop, least)
-    if resource.is_hard and points and capacity.min() < 0:
-        raise Infeasible(f"{resource.name} at point {int(capacity.argmin())}")
-    moves = (extra > 0) & (start < stop)
-    if not moves.any():
-        excess = max(0.0, -float(capacity.min(initial=0.0)))
-        constant = excess * resource.price if excess > 0 else 0.0
-        return _Kept(np.zeros(0, dtype=np.intp), np.zeros(0), constant)
-    can_bind = _total(points, start[moves], stop[moves], extra[moves]) > capacity
-    chosen = np.flatnonzero(can_bind & ~_is_dominated(capacity, start[moves], stop[moves]))
-    return _Kept(chosen, capacity[chosen], 0.0)
+def _without_least(problem: Problem) -> Problem:
+    """Least amounts are taken from the capacities (statement 1); the problem itself if none are."""
+    columns = _columns(problem)
+    varies = (columns.most > columns.least) & (columns.start < columns.stop)
+    if not columns.least.any() and varies.all():
+        return problem
+    capacities = []
+    for number, resource in enumerate(problem.resources):
+        mine, points = columns.resource == number, len(resource.capacity)
+        total = _total(points, columns.start[mine], columns.stop[mine], columns.least[mine])
+        capacities.append(replace(resource, capacity=resource.capacity - total))
+    split, least = len(problem.node_uses), columns.least.tolist()
+    stays = varies.tolist()
+    return replace(
+        problem,
+        resources=tuple(capacities),
+        node_uses=_shifted(problem.node_uses, least[:split], stays[:split]),
+        edge_uses=_shifted(problem.edge_uses, least[split:], stays[split:]),
+    )
+
+
+def _shifted(
+    uses: Sequence[_Use], least: Sequence[float], stays: Sequence[bool]
+) -> tuple[_Use, ...]:
+    return tuple(
+        replace(use, amounts=use.amounts - floor) if floor else use
+        for use, floor, keeps in zip(uses, least, stays, strict=True)
+        if keeps
+    )
+
+
+def _unused(resource: Resource) -> float:
+    """What a resource without uses costs (statement 4)."""
+    excess = max(0.0, -float(resource.capacity.min(initial=0.0)))
+    if excess > 0 and resource.is_hard:
+        raise Infeasible(_short(resource))
+    return excess * resource.price if excess > 0 else 0.0
+
+
+def _needed(resource: Resource, columns: _Columns, mine: Bools) -> Labels:
+    """The points of a resource that can decide something (statements 2 and 3)."""
+    capacity, most = resource.capacity, columns.most[mine]
+    if resource.is_hard and capacity.min() < 0:
+        raise Infeasible(_short(resource))
+    start, stop = columns.start[mine], columns.stop[mine]
+    can_bind = _total(len(capacity), start, stop, most) > capacity
+    return np.flatnonzero(can_bind & ~_is_dominated(capacity, start, stop))
+
+
+def _short(resource: Resource) -> str:
+    return (
+        f"{resource.name} is exceeded at point {int(resource.capacity.argmin())} "
+        "even when everything takes the least it can"
+    )
 
 
 def _total(points: int, start: Labels, stop: Labels, amounts: Floats) -> Floats:
@@ -123,7 +159,7 @@ def _total(points: int, start: Labels, stop: Labels, amounts: Floats) -> Floats:
     return total
 
 
-def _is_dominated(capacity: Floats, start: Labels, stop: Labels) -> np.ndarray:
+def _is_dominated(capacity: Floats, start: Labels, stop: Labels) -> Bools:
     """[point]: whether another point's uses include this one's under no larger capacity."""
     points = len(capacity)
     first = -_covering_least(points, start, stop, -start, 0)
@@ -132,7 +168,7 @@ def _is_dominated(capacity: Floats, start: Labels, stop: Labels) -> np.ndarray:
     order = np.lexsort((np.arange(points), -live, capacity))
     rank = np.empty(points, dtype=np.intp)
     rank[order] = np.arange(points)
-    dominated: np.ndarray = _range_least(rank, first, end) != rank
+    dominated: Bools = _range_least(rank, first, end) != rank
     return dominated
 
 
@@ -167,55 +203,3 @@ def _range_least(values: Labels, first: Labels, end: Labels) -> Labels:
         half = 1 << k
         blocks = np.minimum(blocks[:-half], blocks[half:])
     return found
-
-
-def _renumbered(spans: _Spans, kept: list[_Kept]) -> tuple[Labels, Labels]:
-    """The intervals of all uses in the new numbers of the points."""
-    start, stop = spans.start.copy(), spans.stop.copy()
-    for number, left in enumerate(kept):
-        mine = spans.resource == number
-        start[mine] = np.searchsorted(left.points, start[mine])
-        stop[mine] = np.searchsorted(left.points, stop[mine])
-    return start, stop
-
-
-def _new_numbers(kept: list[_Kept]) -> list[int]:
-    """[old resource]: its new number (that of its successor if it goes)."""
-    stays = [len(left.points) > 0 for left in kept]
-    return [sum(stays[:number]) for number in range(len(stays))]
-
-
-def _rebuilt(
-    problem: Problem,
-    spans: _Spans,
-    start: Labels,
-    stop: Labels,
-    stays: np.ndarray,
-    numbers: list[int],
-) -> tuple[tuple[NodeUse, ...], tuple[EdgeUse, ...]]:
-    """The uses that stay, over their new points, less their least amounts; equal ones summed."""
-    split = len(problem.node_uses)
-    sums: dict[tuple[bool, int, int, int, int], Floats] = {}
-    starts, stops, least = start.tolist(), stop.tolist(), spans.least.tolist()
-    for k in np.flatnonzero(stays).tolist():
-        on_edge = k >= split
-        use: NodeUse | EdgeUse = problem.edge_uses[k - split] if on_edge else problem.node_uses[k]
-        owner = use.edge if isinstance(use, EdgeUse) else use.node
-        amounts = use.amounts - least[k] if least[k] else use.amounts
-        key = (on_edge, numbers[use.resource], starts[k], stops[k], owner)
-        sums[key] = sums[key] + amounts if key in sums else amounts
-    return (
-        tuple(NodeUse(*key[1:], amounts) for key, amounts in sums.items() if not key[0]),
-        tuple(EdgeUse(*key[1:], amounts) for key, amounts in sums.items() if key[0]),
-    )
-
-
-def _is_unchanged(problem: Problem, kept: list[_Kept], spans: _Spans, uses: int) -> bool:
-    return (
-        uses == len(problem.node_uses) + len(problem.edge_uses)
-        and not spans.least.any()
-        and all(
-            0 < len(left.points) == len(old.capacity)
-            for left, old in zip(kept, problem.resources, strict=True)
-        )
-    )
