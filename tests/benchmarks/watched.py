@@ -184,7 +184,9 @@ def _processes(session: int) -> Iterator[Path]:
 
 
 def _ending(code: int, errors: str) -> str:
-    last = errors.strip().rpartition("\n")[2]
+    """Why a run failed, in one line without a bar, which would end the table's cell."""
+    told = [line for line in errors.splitlines() if line and line[0] != " " and "|" not in line]
+    last = told[-1] if told else ""
     if "bad_alloc" in errors or "MemoryError" in errors:
         return "out of memory"
     if code < 0:

@@ -28,19 +28,12 @@ def main(arguments: list[str]) -> None:
     printed = io.StringIO()
     with redirect_stdout(printed):
         code = mmp(command)
-    if not printed.getvalue():
-        say(failed=f"exit code {code}")
-        return
-    document = json.loads(printed.getvalue())
-    objective = document.get("objective", {})
-    names = [name for name in ("value", "bound") if objective.get(name) is not None]
-    say(**{name: objective[name] for name in names}, solution=document.get("solution"))
-    if code:
-        say(
-            failed="exit code {code}: {stopped}, plan {plan}".format(
-                code=code, **document["outcome"]
-            )
-        )
+    if printed.getvalue():
+        document = json.loads(printed.getvalue())
+        objective = document.get("objective", {})
+        names = [name for name in ("value", "bound") if objective.get(name) is not None]
+        say(**{name: objective[name] for name in names}, solution=document.get("solution"))
+    sys.exit(code)  # standard error says why, where it is not 0
 
 
 @contextmanager
