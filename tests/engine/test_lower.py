@@ -24,6 +24,7 @@ from solver.search.values import peak_bytes as peaks
 from solver.search.values import penalty, row_values
 from solver.sharding.build import build, with_edges
 from solver.sharding.energy import Domain
+from solver.sharding.lower import memory
 from solver.sharding.lower.cuts import SMALLER
 from solver.sharding.lower.lowering import Aim, Lowered, lower
 from solver.sharding.lower.tables import Tables, tables
@@ -151,10 +152,12 @@ def close(found: float, wanted: float) -> bool:
 
 @pytest.fixture(autouse=True)
 def _folding(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every other case shares the choices of its layers."""
+    """Every other case shares the choices of its layers, two of three choose levels of gathers."""
     number = request.node.callspec.params.get("seed", 0) if hasattr(request.node, "callspec") else 0
     if number % 2:
         monkeypatch.setattr(frame, "SMALL", 0)
+    if number % 3:
+        monkeypatch.setattr(memory, "COMBINED", 0)
 
 
 def way_and_back(case: Case, lowered: Lowered, s: Selection) -> tuple[float, Selection]:
@@ -190,6 +193,7 @@ def test_limits_are_kept_by_some_and_broken_by_others(monkeypatch: pytest.Monkey
     monkeypatch.setattr(frame, "SMALL", 0)
     kinds = set()
     for seed in range(CASES):
+        monkeypatch.setattr(memory, "COMBINED", 32 * (seed % 2))
         rng, case = random_case(seed, limited=seed % 4 > 0)
         lowered = lower(case.tables(), case.terms)
         for _ in range(4):
@@ -204,7 +208,8 @@ def test_limits_are_kept_by_some_and_broken_by_others(monkeypatch: pytest.Monkey
         kinds |= {"pin"} if lowered.problem.pins else set()
         kinds |= {"folded"} if any(how.node is None for how in lowered.storing) else set()
     both = set(itertools.product((True, False), repeat=2))
-    assert kinds >= both | {"memory", "step time", "level", "loop", "pin", "folded"}
+    resources = {"memory", "step time", "gathered parameters"}
+    assert kinds >= both | resources | {"level", "loop", "pin", "folded"}
 
 
 @pytest.mark.parametrize("seed", range(0, CASES, 2))

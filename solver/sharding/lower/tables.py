@@ -18,12 +18,13 @@ import numpy as np
 from solver.cost.collectives import Floats
 from solver.cost.quantities import Quantity
 from solver.sharding.energy import Bools, Domain
-from solver.sharding.lower.blocks import FIGURES, Block, Rates, block
+from solver.sharding.lower.blocks import FIGURES, GATHERED, Block, Rates, block
 from solver.sharding.problem import Edge, Labels, ShardingProblem, Store
 from solver.space.pins import PinMasks
 from solver.stages.pattern import PARTS
 
 SAVED = [Quantity.SAVED_B, Quantity.SAVED_W]
+MOST_SUMS = 5000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,11 +77,20 @@ class StoreTable:
     figures: Block
     tie: tuple[Labels, Labels, Floats]
 
+    def gathered(self) -> Floats:
+        """[strategy] bytes."""
+        row = np.flatnonzero(self.figures.layers == GATHERED)
+        return np.asarray(self.figures.cells[row].sum(axis=0))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tables:
-    """All tables of a problem within a domain, and its soft pins. `saving` are the (class, part)
-    whose edges save something for the backward."""
+    """All tables of a problem within a domain, and its soft pins.
+
+    `saving` are the (class, part) whose edges save something for the backward, `gathers` the
+    classes whose units gather parameters, with all that one may gather ([sum], ascending; None: too
+    many to list).
+    """
 
     problem: ShardingProblem
     nodes: tuple[NodeTable, ...]
@@ -88,6 +98,7 @@ class Tables:
     stores: tuple[StoreTable, ...]
     pins: tuple[PinMasks, ...]
     saving: frozenset[tuple[int, int]]
+    gathers: dict[int, Floats | None]
 
     def of_node(self, rates: Rates, node: NodeTable) -> Floats:
         """[point, quantity] factors of a node."""
@@ -134,7 +145,26 @@ def tables(problem: ShardingProblem, domain: Domain, pins: Sequence[PinMasks]) -
         _node(problem, n, kept[n], tuple(loops[n]), forbidden[n]) for n in range(len(kept))
     )
     soft = tuple(pin for pin in pins if not pin.is_hard)
-    return Tables(problem, nodes, tuple(edges), tuple(stores), soft, _saving(nodes, edges))
+    saving, gathers = _saving(nodes, edges), _gathers(stores)
+    return Tables(problem, nodes, tuple(edges), tuple(stores), soft, saving, gathers)
+
+
+def _gathers(stores: Sequence[StoreTable]) -> dict[int, Floats | None]:
+    found: dict[int, list[Floats]] = {}
+    for store in stores:
+        if GATHERED in store.figures.layers:
+            found.setdefault(store.unit_class, []).append(store.gathered())
+    return {c: _sums(gathered) for c, gathered in found.items()}
+
+
+def _sums(amounts: Sequence[Floats]) -> Floats | None:
+    """All sums of one amount of each; None when they are too many."""
+    sums = np.zeros(1)
+    for each in amounts:
+        sums = np.unique(np.add.outer(sums, np.unique(each)))
+        if len(sums) > MOST_SUMS:
+            return None
+    return sums
 
 
 def _saving(nodes: Sequence[NodeTable], edges: Sequence[EdgeTable]) -> frozenset[tuple[int, int]]:
