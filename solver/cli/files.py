@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
+import io
 import os
 import stat
 import tempfile
+import zlib
 from pathlib import Path
 
-from solver.cli.exit_codes import CommandError
+from solver.cli.exit_codes import CommandError, ExitCode
+
+_GZIP = b"\x1f\x8b"
+_LARGEST = 2**30  # bytes; more than any instance has
 
 
 def read_bytes(path: Path) -> bytes:
@@ -17,6 +23,24 @@ def read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise CommandError(f"cannot read {path}: {error.strerror}") from error
+
+
+def unpack(data: bytes, path: Path) -> bytes:
+    """What is in a gzip file; the bytes themselves if they are none, by name and content.
+
+    Raises CommandError for a file that is damaged, or too large once unpacked.
+    """
+    if path.suffix != ".gz" and not data.startswith(_GZIP):
+        return data
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
+            text = stream.read(_LARGEST + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        message = f"{path} is not a whole gzip file: {error}"
+        raise CommandError(message, ExitCode.REJECTED) from error
+    if len(text) > _LARGEST:
+        raise CommandError(f"{path} holds more than 1 GiB", ExitCode.REJECTED)
+    return text
 
 
 def check_writable(path: Path) -> None:

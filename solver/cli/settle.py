@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from dsl.spec import Spec
 from solver.cli.exit_codes import ExitCode
 from solver.cli.stamp import stamp
+from solver.cli.task import Task
 from solver.events import Document, Options
 from solver.isolate.run import Failure, Result
-from solver.verify.check import verify
 from solver.verify.report import Report
 
 _SHOWN = 3  # violations of a rejected plan that are named
@@ -19,8 +17,6 @@ _CODES = {
     "limit": ExitCode.LIMIT,
     "interrupted": ExitCode.INTERRUPTED,
 }
-
-Verify = Callable[[Document, Spec], Report]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +28,7 @@ class Settled:
     code: ExitCode
 
 
-def settle(result: Result, spec: Spec, options: Options, check: Verify = verify) -> Settled:
+def settle(result: Result, task: Task, options: Options) -> Settled:
     """Choose the newest plan that the verifier accepts, and say how the search ended.
 
     A plan that the verifier rejects is never returned. When the last plan is rejected and an
@@ -42,8 +38,8 @@ def settle(result: Result, spec: Spec, options: Options, check: Verify = verify)
     notes = list(_failure_notes(result.failure))
     candidates = _candidates(result)
     if not candidates:
-        document = result.final or {"format": "mmp-plan/1"}
-        document = stamp(document, spec, options, result.wall_s, stopped, "none")
+        document = result.final or {"format": task.format}
+        document = stamp(document, task, options, result.wall_s, stopped, "none")
         return Settled(document, tuple(notes), _code(document))
     if _claims_none(result):
         notes.append("the search ended without a plan after finding one; using that")
@@ -51,8 +47,8 @@ def settle(result: Result, spec: Spec, options: Options, check: Verify = verify)
     for candidate in candidates:
         # Only the word of a search that ended by itself is good for "optimal".
         plan = candidate.get("outcome", {}).get("plan") if stopped == "proved" else "feasible"
-        document = stamp(candidate, spec, options, result.wall_s, stopped, plan or "feasible")
-        report = check(document, spec)
+        document = stamp(candidate, task, options, result.wall_s, stopped, plan or "feasible")
+        report = task.verify(document)
         if report.ok:
             return Settled(document, tuple(notes), _code(document))
         notes.extend(_rejection_notes(report))

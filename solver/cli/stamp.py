@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dsl.spec import Spec
+from solver.cli.task import Task
 from solver.cli.versions import versions
 from solver.events import Document, Options
 
@@ -10,25 +10,25 @@ _FIRST = ("format", "sources", "overrides", "versions", "solver", "outcome", "ob
 
 
 def stamp(
-    document: Document, spec: Spec, options: Options, wall_s: float, stopped: str, plan: str
+    document: Document, task: Task, options: Options, wall_s: float, stopped: str, plan: str
 ) -> Document:
     """A copy of `document` with where it comes from, who made it, and how the search ended.
 
-    The spec's own file is the first source: `mmp verify` reads it from there. Common fields come
+    The task's own file is the first source: `mmp verify` reads it from there. Common fields come
     first, so that the head of a plan tells what it is.
     """
-    sources = sorted(spec.sources, key=lambda source: source.path != spec.path)
+    seconds = round(task.spent_s + wall_s, 3)
     solver = {
         "seed": options.seed,
         "workers": options.workers,
         "time_limit_s": options.time_limit_s,
         "reproducible": options.reproducible,
-        "wall_s": round(wall_s, 3),
+        "wall_s": seconds,
     }
     stamped = {
         **document,
-        "sources": [{"path": source.path, "sha256": source.sha256} for source in sources],
-        "overrides": dict(spec.overrides),
+        "sources": [{"path": path, "sha256": sha256} for path, sha256 in task.sources],
+        **task.own_fields(seconds),
         "versions": versions(),
         "solver": {**document.get("solver", {}), **solver},
         "outcome": {**document.get("outcome", {}), "stopped": stopped, "plan": plan},

@@ -16,21 +16,21 @@ import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Any
 
-from dsl.spec import Spec
 from solver.events import Document, Emit, Event, Options
 from solver.isolate import wire
 
-Search = Callable[[Spec, Options, Emit, threading.Event], Document]
+Search = Callable[[Any, Options, Emit, threading.Event], Document]
+"""Gets what is to be solved, whatever that is, and returns the document."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to run: `search` is `module:function` of type `Search`."""
+    """What to run: `search` is `module:function` of type `Search`, `subject` what it gets."""
 
     search: str
-    spec: Spec
+    subject: object
     options: Options
 
 
@@ -88,7 +88,7 @@ def _search(job: Job, line: _Line, stop: threading.Event) -> None:
         module, _, function = job.search.partition(":")
         search: Search = getattr(importlib.import_module(module), function)
         line.send(wire.Ready())
-        line.send(wire.Final(search(job.spec, job.options, line.send, stop)))
+        line.send(wire.Final(search(job.subject, job.options, line.send, stop)))
     except BaseException as error:  # whatever it was, the parent must hear of it
         line.send(wire.Raised(_summary(error), traceback.format_exc()))
 

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from dsl.spec import Spec
 from solver.events import Document, Event, Incumbent, Options, Progress
 from solver.isolate import wire
 from solver.isolate.child import Job
@@ -67,18 +66,19 @@ class Result:
 
 def run(
     search: str,
-    spec: Spec,
+    subject: object,
     options: Options,
     observe: Callable[[Event], None],
     interrupts: Interrupts,
     patience: Patience | None = None,
 ) -> Result:
-    """Run `search` (`module:function`) on `spec` in a child process until it ends one way or other.
+    """Run `search` (`module:function`) in a child process until it ends one way or other.
 
-    `observe` sees every event, in this thread. The first signal asks the child to stop, the second
-    kills it. No child process is left when this returns or raises.
+    `subject` is what it works on, anything that can be pickled. `observe` sees every event, in
+    this thread. The first signal asks the child to stop, the second kills it. No child process is
+    left when this returns or raises.
     """
-    process = Process(Job(search, spec, options))
+    process = Process(Job(search, subject, options))
     watch = _Watch(process, options, observe, patience or Patience())
     interrupts.listen(lambda count: process.inbox.put(Signalled(count)))
     try:

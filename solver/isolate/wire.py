@@ -2,7 +2,7 @@
 
 JSON, not pickle, from child to parent: a dying child can leave half a frame or garbage behind, and
 a plan that came through JSON is exactly what a plan read back from a file would be. The job itself
-goes the other way once, pickled, because a `Spec` is Python objects (`solver.isolate.process`).
+goes the other way once, pickled: specs and arrays are Python objects (`solver.isolate.process`).
 """
 
 from __future__ import annotations

@@ -72,6 +72,10 @@ class Fields:
         """A list of booleans."""
         return tuple(self._read(key, "a list of booleans", _is_booleans, []))
 
+    def integers(self, key: str) -> tuple[int, ...]:
+        """A list of whole numbers."""
+        return tuple(self._read(key, "a list of integers", _is_integers, []))
+
     def nested(self, key: str) -> Fields:
         """A nested object."""
         empty: dict[str, object] = {}
@@ -120,6 +124,10 @@ def _is_number(value: object) -> bool:
     if isinstance(value, float):
         return math.isfinite(value)
     return _is_integer(value)
+
+
+def _is_integers(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_integer, value))
 
 
 def _is_names(value: object) -> bool:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from small_spec import small_spec
 
-from dsl.spec import Spec
 from solver.cli.exit_codes import ExitCode
 from solver.cli.settle import Settled, settle
+from solver.cli.tasks.spec import task_of
 from solver.events import Document, Options
 from solver.isolate.run import Failure, Result
 from solver.verify.report import Report, Violation
@@ -35,7 +36,7 @@ def _result(final: Document | None = None, *incumbents: Document, **others: Any)
 def _accept(*values: float) -> Any:
     """A verifier that accepts exactly the plans of these values."""
 
-    def check(document: Document, spec: Spec) -> Report:
+    def check(document: Document) -> Report:
         if document["objective"]["value"] in values:
             return Report((), None)
         return Report((Violation("cut-divides", "8 does not divide 3", "operators.x"),), None)
@@ -44,7 +45,8 @@ def _accept(*values: float) -> Any:
 
 
 def _settle(result: Result, *accepted: float) -> Settled:
-    return settle(result, small_spec(), Options(seed=3), _accept(*accepted))
+    task = replace(task_of(small_spec()), verify=_accept(*accepted))
+    return settle(result, task, Options(seed=3))
 
 
 CRASH = Failure("it was killed by SIGSEGV", "")

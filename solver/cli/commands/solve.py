@@ -1,4 +1,4 @@
-"""`mmp solve SPEC`: search, verify, report."""
+"""`mmp solve SPEC`, for specs and public instances: search, verify, report."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ from solver.cli import overrides, streams
 from solver.cli.exit_codes import CommandError, ExitCode
 
 if TYPE_CHECKING:
-    from dsl.spec import Spec
+    from solver.cli.task import Task
     from solver.events import Document
-
-SEARCH = "solver.search.solve:solve"
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command."""
     parser = commands.add_parser(
         "solve",
-        help="plan a spec",
-        description="Search for the best plan, verify it, and report it.",
+        help="plan a spec, or solve a sharding instance",
+        description="Search for the best plan, verify it, and report it. A file whose name ends in "
+        ".json or .json.gz is a public sharding instance, every other one is a spec.",
     )
-    parser.add_argument("spec", metavar="SPEC", help="a .mmp file")
+    parser.add_argument("spec", metavar="SPEC", help="a .mmp file, or an instance")
     parser.add_argument("-o", dest="output", metavar="FILE", type=Path, help="write the plan here")
     parser.add_argument(
         "--time-limit", metavar="S", type=_seconds, default=20.0, help="seconds (default 20)"
@@ -43,34 +42,34 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace, search: str = SEARCH) -> ExitCode:
-    """Plan one spec; `search` is what `solver.isolate.run` runs."""
-    from dsl.load import load
+def run(arguments: argparse.Namespace, search: str | None = None) -> ExitCode:
+    """Plan one file; `search` is what `solver.isolate.run` runs (None: that of the file's kind)."""
     from solver.cli.files import check_writable
     from solver.cli.progress import following
     from solver.cli.settle import settle
+    from solver.cli.tasks import open_task
     from solver.events import Options
     from solver.isolate.interrupts import Interrupts
     from solver.isolate.run import run as run_isolated
 
     if arguments.output is not None:
         check_writable(arguments.output)
-    spec = load(arguments.spec, overrides.mapping(arguments))
+    task = open_task(arguments.spec, overrides.mapping(arguments))
     options = Options(
         arguments.time_limit, arguments.workers, arguments.seed, arguments.reproducible
     )
     with Interrupts() as interrupts:
-        with following(spec.objective[0]) as observe:
-            result = run_isolated(search, spec, options, observe, interrupts)
-        settled = settle(result, spec, options)
+        with following(task.objective) as observe:
+            result = run_isolated(search or task.search, task.subject, options, observe, interrupts)
+        settled = settle(result, task, options)
         for line in settled.notes:
             streams.note(f"mmp: {line}")
         if settled.document is not None:
-            _deliver(settled.document, spec, arguments.output, arguments.json)
+            _deliver(settled.document, task, arguments.output, arguments.json)
     return settled.code
 
 
-def _deliver(document: Document, spec: Spec, output: Path | None, as_json: bool) -> None:
+def _deliver(document: Document, task: Task, output: Path | None, as_json: bool) -> None:
     """The plan to its file first, so that nothing that happens while printing can lose it."""
     text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     has_plan = document["outcome"]["plan"] != "none"
@@ -81,9 +80,7 @@ def _deliver(document: Document, spec: Spec, output: Path | None, as_json: bool)
     if as_json:
         streams.write_data(text)
         return
-    from solver.cli.report.page import render
-
-    streams.write_data(render(document, spec))
+    streams.write_data(task.render(document))
 
 
 def _save(output: Path, text: str) -> None:

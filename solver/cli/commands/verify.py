@@ -1,4 +1,4 @@
-"""`mmp verify PLAN [SPEC]`: the independent check of a plan document."""
+"""`mmp verify PLAN [SPEC]`: the independent check of a plan, for specs and instances."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from solver.cli import streams
 from solver.cli.exit_codes import CommandError, ExitCode
 
 if TYPE_CHECKING:
-    from dsl.spec import Spec
+    from solver.cli.task import Task
     from solver.events import Document
 
 _SHOWN = 20  # violations that are listed
@@ -23,7 +23,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
         "verify",
         help="check a plan independently of the solver",
-        description="Recompute every figure of a plan from its spec and check pins and limits.",
+        description="Recompute every figure of a plan from its spec or its sharding instance, and "
+        "check pins and limits.",
     )
     parser.add_argument("plan", metavar="PLAN", type=Path, help="a plan document")
     parser.add_argument(
@@ -31,22 +32,21 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         metavar="SPEC",
         type=Path,
         nargs="?",
-        help="its spec (default: the first source that the plan names)",
+        help="its spec or instance (default: the first source that the plan names)",
     )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Say whether the plan holds, and what is wrong with it where it does not."""
-    from dsl.load import load
-    from solver.verify.check import verify
+    from solver.cli.tasks import is_instance, open_task
 
     document = _read_plan(arguments.plan)
     path = arguments.spec or _find_spec(document, arguments.plan)
-    spec = load(path, _overrides(document))
-    for changed in _changed_sources(document, spec):
+    task = open_task(path, {} if is_instance(path) else _overrides(document))
+    for changed in _changed_sources(document, task):
         streams.note(f"warning: {changed}")
-    report = verify(document, spec)
+    report = task.verify(document)
     if report.ok:
         streams.write_data(f"{arguments.plan}: verified against {path}\n")
         return ExitCode.DONE
@@ -101,20 +101,18 @@ def _overrides(document: Document) -> dict[str, str]:
     return found
 
 
-def _changed_sources(document: Document, spec: Spec) -> list[str]:
+def _changed_sources(document: Document, task: Task) -> list[str]:
     """One sentence for every source that is not what the plan was made from.
 
-    The spec itself may be read under another path than then, so it is compared by position.
+    The file itself may be read under another path than then, so it is compared by position.
     """
-    made_from = dict(_sources(document)[1:])
+    named = _sources(document)
+    made_from = dict(named[1:])
     changes = []
-    first = _sources(document)[:1]
-    for source in spec.sources:
-        if source.path == spec.path:
-            if first and first[0][1] != source.sha256:
-                changes.append(f"{source.path} is not what the plan was made from")
-        elif source.path not in made_from:
-            changes.append(f"{source.path} was not read when the plan was made")
-        elif made_from[source.path] != source.sha256:
-            changes.append(f"{source.path} is not what the plan was made from")
+    for place, (path, sha256) in enumerate(task.sources):
+        then = made_from.get(path) if place else next((made for _, made in named[:1]), sha256)
+        if then is None:
+            changes.append(f"{path} was not read when the plan was made")
+        elif then != sha256:
+            changes.append(f"{path} is not what the plan was made from")
     return changes

@@ -40,21 +40,38 @@ _CUT_SHORT = (
 def conflict(document: Document, spec: Spec, text_of: TextOf) -> Iterator[RenderableType]:
     """The minimal conflict with its source lines, then the relaxations."""
     entries: list[dict[str, Any]] = document.get("conflict", [])
-    yield Text("Proven: there is no plan.", style="red")
+    yield verdict()
     if entries:
         yield Text(render(_diagnostic(entries, spec), text_of), no_wrap=True, overflow="ignore")
     else:
         yield Text(_NOBODY)
     ways: list[dict[str, Any]] = document.get("relaxations", [])
-    if ways:
+    yield from ways_out(
+        [f"{way['change']}  ({way['file']}:{way['line']}: {way['text']})" for way in ways]
+    )
+    yield from cut_short(document)
+
+
+def verdict() -> Text:
+    """That nothing is possible, in a line."""
+    return Text("Proven: there is no plan.", style="red")
+
+
+def ways_out(lines: list[str]) -> Iterator[RenderableType]:
+    """What would make a plan possible, one per line."""
+    if lines:
         yield Text("")
         yield heading("Ways out", "each alone makes a plan possible")
-        lines = [f"{way['change']}  ({way['file']}:{way['line']}: {way['text']})" for way in ways]
-        yield Padding(Text("\n".join(lines), overflow="fold"), (0, 0, 0, INDENT))
-    yield from _cut_short(document)
+        yield indented(lines)
 
 
-def _cut_short(document: Document) -> Iterator[RenderableType]:
+def indented(lines: list[str]) -> Padding:
+    """Lines under a heading; long ones go on in the next line."""
+    return Padding(Text("\n".join(lines), overflow="fold"), (0, 0, 0, INDENT))
+
+
+def cut_short(document: Document) -> Iterator[RenderableType]:
+    """That there was no time to find out everything, where that is so."""
     if document.get("explanation") == "cut short":
         yield Text("")
         yield Text(_CUT_SHORT)

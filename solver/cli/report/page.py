@@ -37,8 +37,17 @@ _NO_PLAN = {
 }
 
 
+Page = Callable[[int], Iterator[list[RenderableType]]]
+"""The sections of a page of this width."""
+
+
 def render(document: Document, spec: Spec) -> str:
-    """The page as text, with colours when standard output is a terminal."""
+    """The report of a plan as text."""
+    return draw(lambda width: _page(document, spec, width))
+
+
+def draw(page: Page) -> str:
+    """A page as text, with colours when standard output is a terminal."""
     is_terminal = sys.stdout is not None and sys.stdout.isatty()
     width = max(_NARROWEST, shutil.get_terminal_size().columns) if is_terminal else PLAIN_WIDTH
     console = Console(
@@ -50,7 +59,7 @@ def render(document: Document, spec: Spec) -> str:
         markup=False,
         emoji=False,
     )
-    for place, section in enumerate(_page(document, spec, width)):
+    for place, section in enumerate(page(width)):
         if place:
             console.print()
         for part in section:
@@ -71,4 +80,9 @@ def _page(document: Document, spec: Spec, width: int) -> Iterator[list[Renderabl
     elif outcome["stopped"] == "proved":
         yield list(conflict(document, spec, text_of))
     else:
-        yield [Text(_NO_PLAN[ending(document)], style="yellow")]
+        yield [no_plan(document)]
+
+
+def no_plan(document: Document) -> Text:
+    """Why there is no plan, where that is not because none can exist."""
+    return Text(_NO_PLAN[ending(document)], style="yellow")

@@ -48,29 +48,39 @@ def ending(document: Document) -> str:
 
 def summary(view: View) -> Iterator[RenderableType]:
     """The verdict, then objective, bound, gap and penalty."""
-    outcome = view.document["outcome"]
     objective = view.objective
     name = objective["name"]
-    if outcome["plan"] == "optimal":
-        yield Text("Proven optimal; verified.", style="green")
-    else:
-        yield Text(
-            f"Verified, not proven optimal: {_STOPPED[ending(view.document)]}.", style="yellow"
-        )
+    yield verdict(view.document)
     rows = [("step time", seconds(view.document["step_time_s"]), "")]
     penalty = objective["penalty"]
     made_of = f"{name.replace('_', ' ')} + penalty {amount(name, penalty)}" if penalty else ""
     rows.append(("objective", amount(name, objective["value"]), made_of or name.replace("_", " ")))
-    if objective["bound"] is None:
-        rows.append(("bound", "none", "no bound was proven"))
-    else:
-        rows.append(("bound", amount(name, objective["bound"]), "no plan can be better"))
-        rows.append(("gap", percent(max(0.0, objective["gap"])), ""))
+    rows.extend(bound_rows(name, objective))
     yield table(("", "", ""), rows, left=3)
-    yield Padding(Text(_effort(view.document["solver"]), style="dim"), (0, 0, 0, INDENT))
+    yield effort(view.document["solver"])
 
 
-def _effort(solver: dict[str, Any]) -> str:
+def verdict(document: Document) -> Text:
+    """How good the plan is, in a line."""
+    if document["outcome"]["plan"] == "optimal":
+        return Text("Proven optimal; verified.", style="green")
+    why = _STOPPED[ending(document)]
+    return Text(f"Verified, not proven optimal: {why}.", style="yellow")
+
+
+def bound_rows(name: str, objective: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """The bound, and the gap where there is one."""
+    if objective["bound"] is None:
+        return [("bound", "none", "no bound was proven")]
+    rows = [("bound", amount(name, objective["bound"]), "no plan can be better")]
+    if objective["gap"] is not None:
+        rows.append(("gap", percent(max(0.0, objective["gap"])), ""))
+    return rows
+
+
+def effort(solver: dict[str, Any]) -> Padding:
+    """How long it took, and with which settings."""
     words = f"solved in {seconds(solver['wall_s'])}, seed {solver['seed']}"
     words += f", workers {solver['workers']}"
-    return words + (", reproducible" if solver["reproducible"] else "")
+    words += ", reproducible" if solver["reproducible"] else ""
+    return Padding(Text(words, style="dim"), (0, 0, 0, INDENT))

@@ -37,8 +37,17 @@ def percent(share: float) -> str:
 
 
 def amount(objective: str, value: float) -> str:
-    """A value of an objective: seconds for `step_time`, bytes for `memory`."""
+    """An objective: seconds for `step_time`, bytes for `memory`, a number for a mere `value`."""
+    if objective == "value":
+        return number(value)
     return size(value) if objective == "memory" else seconds(value)
+
+
+def number(value: float) -> str:
+    """`532,843`, `0.125`: whole numbers in full, others with six significant digits."""
+    if value == int(value):
+        return f"{int(value):,}"
+    return f"{value:,.0f}" if abs(value) >= 1e6 else f"{value:,.6g}"
 
 
 def count(number: int, noun: str) -> str:
