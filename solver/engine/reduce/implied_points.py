@@ -27,40 +27,53 @@ from __future__ import annotations
 
 import numpy as np
 
-from solver.engine.problem import Bools, Floats, Problem
-from solver.engine.reduce.points import keep_points
+from solver.engine.problem import Bools, EdgeUse, Floats, NodeUse, Problem
+from solver.engine.reduce.points import keep_points, least_and_most
 from solver.engine.reduce.step import Step
 
-SWEEPS = ((1, False), (1, True), (16, False))
+SWEEPS = ((1, False), (4, True), (16, False))
 """Window of points, and whether the sweep goes backwards."""
 
-_Moves = list[list[tuple[int, Floats]]]
-"""[point]: by how much the amounts of nodes and edges change on entering it from the one before."""
+_Move = tuple[int, Floats, float, float]
+"""Node or edge, by how much its amounts change on entering a point from the one before, the largest
+and the least of these changes."""
 
 
 def implied_points(problem: Problem) -> Step | None:
     """Drop points that others imply; selections stay as they are."""
-    reduced = problem
+    reduced = _kept(
+        problem,
+        [
+            _can_bind(resource.capacity, moves)
+            for resource, moves in zip(problem.resources, _moves(problem), strict=True)
+        ],
+    )
     for window, backwards in SWEEPS:
         stays = [
             _sweep(resource.capacity, moves, window, backwards)
             for resource, moves in zip(reduced.resources, _moves(reduced), strict=True)
         ]
-        if not all(points.all() for points in stays):
-            reduced = keep_points(reduced, [np.flatnonzero(points) for points in stays])
+        reduced = _kept(reduced, stays)
     return None if reduced is problem else Step(reduced, lambda selection: selection)
 
 
-def _moves(problem: Problem) -> list[_Moves]:
-    """Per resource; edges are numbered after the nodes."""
-    moves: list[_Moves] = [[[] for _ in range(len(r.capacity) + 1)] for r in problem.resources]
-    for use in problem.node_uses:
-        moves[use.resource][use.start].append((use.node, use.amounts))
-        moves[use.resource][use.stop].append((use.node, -use.amounts))
-    for pair in problem.edge_uses:
-        owner = len(problem.nodes) + pair.edge
-        moves[pair.resource][pair.start].append((owner, pair.amounts))
-        moves[pair.resource][pair.stop].append((owner, -pair.amounts))
+def _kept(problem: Problem, stays: list[Bools]) -> Problem:
+    if all(points.all() for points in stays):
+        return problem
+    return keep_points(problem, [np.flatnonzero(points) for points in stays])
+
+
+def _moves(problem: Problem) -> list[list[list[_Move]]]:
+    """[resource][point]; edges are numbered after the nodes."""
+    moves: list[list[list[_Move]]] = [
+        [[] for _ in range(len(resource.capacity) + 1)] for resource in problem.resources
+    ]
+    uses: list[NodeUse | EdgeUse] = [*problem.node_uses, *problem.edge_uses]
+    bounds = (bound.tolist() for bound in least_and_most(uses))
+    for use, least, most in zip(uses, *bounds, strict=True):
+        owner = len(problem.nodes) + use.edge if isinstance(use, EdgeUse) else use.node
+        moves[use.resource][use.start].append((owner, use.amounts, most, least))
+        moves[use.resource][use.stop].append((owner, -use.amounts, -least, -most))
     return moves
 
 
@@ -74,24 +87,42 @@ class _Difference:
         self.most = self.least = 0.0
         self._by_owner: dict[int, tuple[Floats, float, float]] = {}
 
-    def add(self, moves: list[tuple[int, Floats]], backwards: bool) -> None:
-        """Go on by one point."""
-        for owner, amounts in moves:
-            change = -amounts if backwards else amounts
-            if owner in self._by_owner:
-                before, most, least = self._by_owner[owner]
-                change = before + change
-                self.most -= most
-                self.least -= least
-            most, least = float(change.max()), float(change.min())
-            self._by_owner[owner] = change, most, least
-            self.most += most
-            self.least += least
+    def enter(self, moves: list[_Move]) -> None:
+        """Go on to the next point, whose moves these are."""
+        for owner, change, most, least in moves:
+            self._add(owner, change, most, least)
+
+    def leave(self, moves: list[_Move]) -> None:
+        """Go back to the point before the one whose moves these are."""
+        for owner, change, most, least in moves:
+            self._add(owner, -change, -least, -most)
+
+    def _add(self, owner: int, change: Floats, most: float, least: float) -> None:
+        known = self._by_owner.get(owner)
+        if known is not None:
+            change = known[0] + change
+            self.most -= known[1]
+            self.least -= known[2]
+            most = float(np.maximum.reduce(change, axis=None))
+            least = float(np.minimum.reduce(change, axis=None))
+        self._by_owner[owner] = change, most, least
+        self.most += most
+        self.least += least
 
 
-def _sweep(capacity: Floats, moves: _Moves, window: int, backwards: bool) -> Bools:
+def _can_bind(capacity: Floats, moves: list[list[_Move]]) -> Bools:
+    """[point]: whether the largest takes exceed the capacity."""
+    taken = _Difference()
+    binds = np.zeros(len(capacity), dtype=np.bool_)
+    for point, limit in enumerate(capacity.tolist()):
+        taken.enter(moves[point])
+        binds[point] = taken.most > limit
+    return binds
+
+
+def _sweep(capacity: Floats, moves: list[list[_Move]], window: int, backwards: bool) -> Bools:
     """[point]: whether it stays."""
-    stays = _can_bind(capacity, moves)
+    stays = np.ones(len(capacity), dtype=np.bool_)
     limits = capacity.tolist()
     every = range(len(limits))
     for point in reversed(every) if backwards else every:
@@ -100,26 +131,23 @@ def _sweep(capacity: Floats, moves: _Moves, window: int, backwards: bool) -> Boo
     return stays
 
 
-def _can_bind(capacity: Floats, moves: _Moves) -> Bools:
-    taken = _Difference()
-    binds = np.zeros(len(capacity), dtype=np.bool_)
-    for point, limit in enumerate(capacity.tolist()):
-        taken.add(moves[point], backwards=False)
-        binds[point] = taken.most > limit
-    return binds
-
-
 def _compare(
-    point: int, limits: list[float], moves: _Moves, stays: Bools, window: int, backwards: bool
+    point: int,
+    limits: list[float],
+    moves: list[list[_Move]],
+    stays: Bools,
+    window: int,
+    backwards: bool,
 ) -> None:
     """Mark, of a point and the next ones that are left, those that go."""
     change = _Difference()
-    left, other = window, point
-    while left:
-        change.add(moves[other if backwards else other + 1], backwards)
-        other += -1 if backwards else 1
-        if not 0 <= other < len(limits):
-            return
+    left = window
+    others = range(point - 1, -1, -1) if backwards else range(point + 1, len(limits))
+    for other in others:
+        if backwards:
+            change.leave(moves[other + 1])
+        else:
+            change.enter(moves[other])
         if not stays[other]:
             continue
         room = limits[other] - limits[point]
@@ -128,5 +156,7 @@ def _compare(
             return
         if change.most <= room:
             stays[other] = False
-        else:
-            left -= 1
+            continue
+        left -= 1
+        if not left:
+            return

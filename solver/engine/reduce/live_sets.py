@@ -35,8 +35,7 @@ from typing import TypeVar
 import numpy as np
 
 from solver.engine.problem import Bools, EdgeUse, Floats, Labels, NodeUse, Problem, Resource
-from solver.engine.reduce.flat import offsets
-from solver.engine.reduce.points import keep_points
+from solver.engine.reduce.points import keep_points, least_and_most
 from solver.engine.reduce.step import Infeasible, Step
 
 _Use = TypeVar("_Use", NodeUse, EdgeUse)
@@ -86,12 +85,7 @@ def _columns(problem: Problem) -> _Columns:
     uses: list[NodeUse | EdgeUse] = [*problem.node_uses, *problem.edge_uses]
     spans = np.array([(use.resource, use.start, use.stop) for use in uses], dtype=np.intp)
     resource, start, stop = spans.reshape(-1, 3).T
-    if not uses:
-        return _Columns(resource, start, stop, np.zeros(0), np.zeros(0))
-    amounts = np.concatenate([use.amounts.ravel() for use in uses])
-    first = offsets(np.array([use.amounts.size for use in uses]))[:-1]
-    least, most = np.minimum.reduceat(amounts, first), np.maximum.reduceat(amounts, first)
-    return _Columns(resource, start, stop, least, most)
+    return _Columns(resource, start, stop, *least_and_most(uses))
 
 
 def _without_least(problem: Problem) -> Problem:

@@ -1,4 +1,4 @@
-"""Keep only some points of the resources: what every pass that drops points ends with."""
+"""Points of resources: keep some of them, as every pass that drops points does in the end."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from solver.engine.problem import EdgeUse, Floats, Labels, NodeUse, Problem, Resource
+from solver.engine.reduce.flat import offsets
 
 
 def keep_points(problem: Problem, chosen: Sequence[Labels]) -> Problem:
@@ -41,6 +42,15 @@ def keep_points(problem: Problem, chosen: Sequence[Labels]) -> Problem:
         node_uses=tuple(NodeUse(*key, amounts) for key, amounts in nodes.items()),
         edge_uses=tuple(EdgeUse(*key, amounts) for key, amounts in edges.items()),
     )
+
+
+def least_and_most(uses: Sequence[NodeUse | EdgeUse]) -> tuple[Floats, Floats]:
+    """The least and the largest amount of every use, each [use]."""
+    if not uses:
+        return np.zeros(0), np.zeros(0)
+    amounts = np.concatenate([use.amounts.ravel() for use in uses])
+    first = offsets(np.array([use.amounts.size for use in uses]))[:-1]
+    return np.minimum.reduceat(amounts, first), np.maximum.reduceat(amounts, first)
 
 
 def _spans(uses: Sequence[NodeUse | EdgeUse], chosen: Sequence[Labels]) -> list[tuple[int, int]]:
