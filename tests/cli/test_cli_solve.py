@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +17,11 @@ import pytest
 from solver.cli.commands import solve
 from solver.cli.exit_codes import CommandError, ExitCode
 from solver.cli.main import main
+from tests.cli.running import interrupt
 
 HERE = Path(__file__).parent
 TRANSCRIPT = (HERE / "transcripts" / "solve.txt").read_text(encoding="utf-8")
 SPEC = TRANSCRIPT[TRANSCRIPT.index("\n") + 1 : TRANSCRIPT.index("\n>>>") + 1]
-RUNNER = """
-import sys
-sys.path.insert(0, sys.argv[2])
-import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
-import argparse
-from solver.cli.commands import solve
-parser = argparse.ArgumentParser()
-solve.add(parser.add_subparsers())
-arguments = parser.parse_args(["solve", *sys.argv[3:]])
-sys.exit(solve.run(arguments, sys.argv[1]))
-"""
 
 
 @pytest.fixture
@@ -127,16 +115,9 @@ def test_a_plan_that_cannot_be_written_is_saved_elsewhere(
     [("plans_and_waits", ExitCode.DONE, "optimal"), ("waits", ExitCode.INTERRUPTED, "none")],
 )
 def test_an_interrupt(spec: Path, search: str, code: ExitCode, outcome: str, number: int) -> None:
-    command = [sys.executable, "-c", RUNNER, f"fake_searches:{search}", str(HERE)]
-    running = subprocess.Popen([*command, "mlp.mmp", "--json"], stdout=subprocess.PIPE, text=True)
-    try:
-        _wait_for(Path(f"{spec}.waits"))
-        running.send_signal(number)
-        out, _ = running.communicate(timeout=30)
-    finally:
-        running.kill()
-    assert running.returncode == code
-    document = json.loads(out)
+    waits = Path(f"{spec}.waits")
+    exit_code, document = interrupt(f"fake_searches:{search}", spec, waits, number)
+    assert exit_code == code
     assert document["outcome"]["plan"] == outcome
     assert document["outcome"]["stopped"] in ("interrupted", "proved")
 
@@ -179,10 +160,3 @@ def test_a_terminal_gets_colours_and_its_own_width() -> None:
     assert b"\x1b[32mProven optimal; verified." in text
     report = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text.decode()).split("\r\n")
     assert max(len(line) for line in report[report.index("") :]) <= 72
-
-
-def _wait_for(path: Path) -> None:
-    end = time.monotonic() + 60
-    while not path.exists():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.05)

@@ -189,7 +189,7 @@ def test_a_killed_search_takes_its_own_processes_along(tmp_path: Path) -> None:
     result = _run("leaves_a_grandchild", Options(time_limit_s=0.1), path=str(ids))
     assert result.asked == "limit"
     for process in json.loads(ids.read_text(encoding="utf-8")):
-        assert _is_gone(process)
+        _wait_for(lambda process=process: _is_gone(process))
 
 
 def test_nothing_remains_when_the_parent_is_killed(tmp_path: Path) -> None:
