@@ -21,7 +21,7 @@ class Outcome:
     @property
     def is_infeasible(self) -> bool:
         """Whether it is proven that no selection is feasible."""
-        return self.selection is None and math.isinf(self.bound)
+        return self.selection is None and self.bound == math.inf
 
     @property
     def gap(self) -> float:
