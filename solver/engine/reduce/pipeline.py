@@ -4,9 +4,9 @@ The passes stand in order of what they cost and what they open up. `propagate` l
 costs and supported labels, which the others count on for their effect; `constants` then takes out
 fixed nodes, whose thousands of edges would otherwise be dragged through the rest;
 `equal_layouts` removes most nodes of real graphs at a few operations per node, and `parallel` and
-`labels` tidy the edges that this leaves. The rest sees a graph a tenth the size: `live_sets` drops
-points and so uses that need no comparison; `dominated`, the dearest, drops strategies, which opens
-eliminations to `leaves` and `series`, and contractions to the next round.
+`labels` tidy the edges that this leaves. The rest sees a graph a tenth the size: `live_sets` and
+`implied_points` drop points and so uses that need no comparison; `dominated`, the dearest, drops
+strategies, which opens eliminations to `leaves` and `series`, and contractions to the next round.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from solver.engine.problem import Problem, Selection
 from solver.engine.reduce.constants import constants
 from solver.engine.reduce.dominated import dominated
 from solver.engine.reduce.equal_layouts import equal_layouts
+from solver.engine.reduce.implied_points import implied_points
 from solver.engine.reduce.labels import labels
 from solver.engine.reduce.leaves import leaves
 from solver.engine.reduce.live_sets import live_sets
@@ -34,6 +35,7 @@ PASSES: tuple[Pass, ...] = (
     parallel,
     labels,
     live_sets,
+    implied_points,
     dominated,
     leaves,
     series,

@@ -1,0 +1,1 @@
+"""Lower bounds of a `Problem`: prices on resources, messages on the priced graph."""
