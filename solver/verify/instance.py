@@ -219,7 +219,7 @@ def _bound(claims: _Claims) -> Iterator[Violation]:
     value, bound = claims.value, claims.bound
     gap: float | None = None
     if bound is not None and bound > value:
-        yield Violation("bound", f"the bound {bound!r} is above the value", "objective.bound")
+        yield Violation("bound", f"the bound {_show(bound)} is above the value", "objective.bound")
     if bound == value:
         gap = 0
     elif bound is not None and value != 0:

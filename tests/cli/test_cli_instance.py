@@ -113,14 +113,6 @@ def test_a_crash_still_gives_the_plan(capsys: pytest.CaptureFixture[str]) -> Non
     assert main(["verify", "solution.json"]) == ExitCode.DONE
 
 
-def test_a_search_that_overruns_is_ended(capsys: pytest.CaptureFixture[str]) -> None:
-    given = ("--time-limit", "0.1", "--json")
-    _change(usage_limit=60)  # so that the first selection tried is a plan
-    assert _solve("ignores_stop", *given) == ExitCode.DONE
-    found = json.loads(capsys.readouterr().out)
-    assert found["outcome"] == {"stopped": "limit", "plan": "feasible"}
-
-
 def test_a_rejected_plan_gives_way_to_the_one_before(capsys: pytest.CaptureFixture[str]) -> None:
     assert _solve("lies_at_last", "-o", "solution.json") == ExitCode.SOLVER_FAILED
     assert "objective objective.value: the document says 444, recomputed 445" in (

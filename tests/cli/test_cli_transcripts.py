@@ -26,6 +26,7 @@ _MASKS = (
     (re.compile(r"(solved in +)[\d.]+ \w+"), r"\1TIME"),
     (re.compile(r'("wall_s": )[\d.]+'), r"\1TIME"),
     (re.compile(r'("sha256": )"[0-9a-f]{64}"'), r'\1"HASH"'),
+    (re.compile(r'("(mmp|ortools)": )"[^"]+"'), r'\1"VERSION"'),
     (re.compile(r"^(mmp) \d+\.\d+\.\d+\S*$", re.M), r"\1 VERSION"),
     (re.compile(r"\S*/mmp-\w+\.(txt|json)"), r"SAVED.\1"),
 )

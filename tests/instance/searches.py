@@ -6,7 +6,6 @@ import ctypes
 import math
 import os
 import threading
-import time
 from pathlib import Path
 
 from solver.cpsat import Limits
@@ -59,12 +58,6 @@ def _crashing(problem: Problem, limits: Limits, report: Report) -> Outcome:
     raise AssertionError("unreachable")
 
 
-def _deaf(problem: Problem, limits: Limits, report: Report) -> Outcome:
-    by_brute_force(problem, limits, report)
-    time.sleep(60)
-    raise AssertionError("should have been killed")
-
-
 def solves(work: Work, options: Options, emit: Emit, stop: threading.Event) -> Document:
     return solve_by(by_brute_force, work, options, emit, stop)
 
@@ -83,10 +76,6 @@ def finds_nothing(work: Work, options: Options, emit: Emit, stop: threading.Even
 
 def crashes(work: Work, options: Options, emit: Emit, stop: threading.Event) -> Document:
     return solve_by(_crashing, work, options, emit, stop)
-
-
-def ignores_stop(work: Work, options: Options, emit: Emit, stop: threading.Event) -> Document:
-    return solve_by(_deaf, work, options, emit, stop)
 
 
 def lies_at_last(work: Work, options: Options, emit: Emit, stop: threading.Event) -> Document:
