@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from solver.cli.report.names import fold, ranges
-from solver.cli.report.words import amount, count, percent, seconds, size
+from solver.cli.report.words import amount, count, number, percent, seconds, size
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,22 @@ def test_seconds(value: float, text: str) -> None:
 )
 def test_size(value: float, text: str) -> None:
     assert size(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (532843.0, "532,843"),
+        (651833115436, "651,833,115,436"),
+        (-7.5, "-7.5"),
+        (0.1 + 0.2, "0.3"),
+        (1234567.89, "1,234,568"),
+    ],
+)
+def test_number(value: float, text: str) -> None:
+    assert number(value) == text
+    assert amount("value", value) == text
 
 
 def test_other_words() -> None:
