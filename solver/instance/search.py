@@ -49,6 +49,7 @@ def solve_by(
     instance = work.instance
     emit(Progress(None, None, "building the problem"))
     problem = lower(instance)
+    emit(Progress(None, None, "searching"))
     outcome = engine(problem, _limits(work, options, stop, LEAST_S), _Listener(instance, emit))
     ending = "interrupted" if stop.is_set() else "limit"
     if outcome.selection is not None:
