@@ -21,7 +21,9 @@ Status = Literal["optimal", "feasible", "infeasible", "unknown"]
 Linear = Any
 """A linear expression, a literal or a number (ortools' own union type does not support `+`)."""
 
-NO_PARAMETERS: Mapping[str, int | float | bool] = MappingProxyType({})
+Setting = int | float | bool | list[str]
+"""A value of a CP-SAT parameter."""
+NO_PARAMETERS: Mapping[str, Setting] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Answer:
 def run(
     model: cp_model.CpModel,
     limits: Limits,
-    parameters: Mapping[str, int | float | bool] = NO_PARAMETERS,
+    parameters: Mapping[str, Setting] = NO_PARAMETERS,
     confirm: bool = True,
 ) -> Answer:
     """Solve, with further CP-SAT parameters by name.
@@ -70,7 +72,7 @@ def run(
 def _run(
     model: cp_model.CpModel,
     limits: Limits,
-    further: Mapping[str, int | float | bool],
+    further: Mapping[str, Setting],
     plain: bool,
 ) -> Answer:
     from ortools.sat.python import cp_model
@@ -87,7 +89,10 @@ def _run(
         parameters.num_workers = 1 if plain else limits.workers
         parameters.max_time_in_seconds = seconds
     for name, setting in further.items():
-        setattr(parameters, name, setting)
+        if isinstance(setting, list):
+            getattr(parameters, name).extend(setting)
+        else:
+            setattr(parameters, name, setting)
     if plain:
         parameters.cp_model_presolve = False
     statuses = {

@@ -1,10 +1,11 @@
 """Which wishes cannot hold together: a minimal set of hard pins and hard resources.
 
-Costs and all soft things are left out, so most edges have nothing to say and the exact reductions
-decide most questions alone; CP-SAT decides the rest. The set is found by QuickXplain (Junker,
-AAAI 2004), resources after pins: a resource is in the conflict only where the pins alone could
-hold together, and then a pin only where it is needed beside the resources. Every selection found
-on the way answers all later questions about wishes that it fulfils.
+Costs and all soft things are left out, so most edges have nothing to say. A first set comes from
+QuickXplain (Junker, AAAI 2004) with propagation as its only means of proof, which answers in
+milliseconds, or, where propagation proves nothing, from the assumptions that CP-SAT's own proof
+needs. Then every member whose removal leaves a conflict is removed, by CP-SAT. Resources are
+removed before pins, since a pin can be changed by the one who wrote it. Every selection found on
+the way answers all later questions about wishes that it fulfils.
 """
 
 from __future__ import annotations
@@ -17,12 +18,22 @@ from typing import Literal
 
 import numpy as np
 
-from solver.cpsat import Limits
+from solver.cpsat import Limits, run
 from solver.engine.evaluate import broken, overflows
-from solver.engine.exact import solve_reduced
+from solver.engine.exact import LITTLE_PRESOLVE, solve_reduced
+from solver.engine.exact_model import ExactModel
 from solver.engine.problem import Edge, Floats, Node, Problem, Selection
+from solver.engine.reduce.constants import constants
+from solver.engine.reduce.equal_layouts import equal_layouts
+from solver.engine.reduce.live_sets import live_sets
+from solver.engine.reduce.propagate import propagate
+from solver.engine.reduce.step import Infeasible
+from solver.engine.scaling import allowed_strategies, cost_scale
 
 Guard = tuple[Literal["pin", "resource"], int]
+
+FAST_PASSES = (propagate, constants, equal_layouts, live_sets)
+"""Without the reductions that compare costs: here there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +55,25 @@ def find_conflict(problem: Problem, limits: Limits) -> Conflict:
 
     Raises ValueError when the problem has a selection.
     """
-    pins: list[Guard] = [("pin", k) for k, pin in enumerate(problem.pins) if pin.is_hard]
-    resources: list[Guard] = [
-        ("resource", k) for k, resource in enumerate(problem.resources) if resource.is_hard
-    ]
+    guards: list[Guard] = [("pin", k) for k, pin in enumerate(problem.pins) if pin.is_hard]
+    guards += [("resource", k) for k, res in enumerate(problem.resources) if res.is_hard]
     oracle = _Oracle(problem, limits)
-    whole = oracle.is_feasible([*pins, *resources])
-    if whole is True:
-        raise ValueError("the problem has a selection, so there is no conflict")
-    if whole is None:
-        return Conflict((), (), False)
-    found = _minimal(oracle, pins, True, resources)
-    found += _minimal(oracle, found, True, pins)
+    if oracle.is_refuted(guards):
+        found = _minimal(oracle, [], guards)
+    else:
+        feasible = oracle.is_feasible(guards)
+        if feasible is True:
+            raise ValueError("the problem has a selection, so there is no conflict")
+        if feasible is None:
+            return Conflict((), (), False)
+        found = oracle.core(guards)
+    for guard in reversed(found):
+        others = [other for other in found if other != guard]
+        if oracle.is_feasible(others) is False:
+            found = others
     return Conflict(
-        tuple(sorted(k for kind, k in found if kind == "pin")),
-        tuple(sorted(k for kind, k in found if kind == "resource")),
+        tuple(k for kind, k in found if kind == "pin"),
+        tuple(k for kind, k in found if kind == "resource"),
         oracle.complete,
     )
 
@@ -110,16 +125,25 @@ class _Oracle:
         self.problem = only_feasibility(self.problem)
         self._end = time.monotonic() + self.limits.seconds
 
+    def is_refuted(self, guards: Sequence[Guard]) -> bool:
+        """Whether propagation alone shows that these cannot hold together."""
+        try:
+            propagate(restricted(self.problem, guards))
+        except Infeasible:
+            return True
+        return False
+
     def is_feasible(self, guards: Sequence[Guard]) -> bool | None:
         """Whether these can hold together; None when time ended."""
         if any(fulfilled.issuperset(guards) for fulfilled in self._fulfilled):
             return True
-        seconds = self._end - time.monotonic()
-        if seconds <= 0 or self.limits.stop.is_set():
+        if self.is_refuted(guards):
+            return False
+        limits = self._rest()
+        if limits is None:
             self.complete = False
             return None
-        limits = replace(self.limits, seconds=seconds)
-        outcome = solve_reduced(restricted(self.problem, guards), limits, quick=True)
+        outcome = solve_reduced(restricted(self.problem, guards), limits, FAST_PASSES)
         if outcome.selection is not None:
             self._fulfilled.append(self._holding(outcome.selection))
             return True
@@ -127,6 +151,22 @@ class _Oracle:
             return False
         self.complete = False
         return None
+
+    def core(self, guards: list[Guard]) -> list[Guard]:
+        """Those of the guards, which cannot hold together, that CP-SAT's proof needs."""
+        limits = self._rest()
+        core = None if limits is None else infeasible_core(self.problem, limits)
+        if core is None:
+            return guards
+        named = [guard for guard in guards if guard in core]
+        return named if self.is_feasible(named) is False else guards
+
+    def _rest(self) -> Limits | None:
+        """The limits of the next solve (None: time has ended)."""
+        seconds = self._end - time.monotonic()
+        if seconds <= 0 or self.limits.stop.is_set():
+            return None
+        return replace(self.limits, seconds=seconds)
 
     def _holding(self, selection: Selection) -> set[Guard]:
         """All guards that a selection fulfils."""
@@ -160,19 +200,34 @@ def restricted(problem: Problem, guards: Sequence[Guard]) -> Problem:
     )
 
 
-def _minimal(
-    oracle: _Oracle, background: list[Guard], is_new: bool, candidates: list[Guard]
-) -> list[Guard]:
-    """The least part of the candidates that cannot hold together with the background.
-
-    `is_new`: whether the background may be a conflict by itself. Where time ended, candidates stay.
-    """
-    if not candidates or (is_new and oracle.is_feasible(background) is False):
+def _minimal(oracle: _Oracle, background: list[Guard], candidates: list[Guard]) -> list[Guard]:
+    """The candidates needed for propagation to refute them with the background."""
+    if not candidates or oracle.is_refuted(background):
         return []
     if len(candidates) == 1:
         return candidates
     half = (len(candidates) + 1) // 2
     first, second = candidates[:half], candidates[half:]
-    from_second = _minimal(oracle, background + first, True, second)
-    from_first = _minimal(oracle, background + from_second, bool(from_second), first)
+    from_second = _minimal(oracle, background + first, second)
+    from_first = _minimal(oracle, background + from_second, first)
     return from_first + from_second
+
+
+def infeasible_core(problem: Problem, limits: Limits) -> set[Guard] | None:
+    """The guards that CP-SAT's proof of infeasibility needs (None: no proof in time).
+
+    With one worker and without an objective: otherwise CP-SAT names every guard.
+    """
+    allowed = allowed_strategies(problem, with_pins=False)
+    if not all(mask.any() for mask in allowed):
+        return set()
+    scale = cost_scale(problem, allowed, math.inf, math.inf)
+    model = ExactModel(problem, allowed, scale, guarded=True)
+    guards: dict[int, Guard] = {literal: ("pin", k) for k, literal in model.pin_guards.items()}
+    guards |= {literal: ("resource", k) for k, literal in model.resource_guards.items()}
+    model.rows.assume(list(guards))
+    answer = run(model.rows.model, replace(limits, workers=1), LITTLE_PRESOLVE, confirm=False)
+    if answer.status != "infeasible":
+        return None
+    named = answer.solver.sufficient_assumptions_for_infeasibility()
+    return {guards[literal] for literal in named if literal in guards}

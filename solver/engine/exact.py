@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
-from solver.cpsat import Answer, Limits, run
+from solver.cpsat import Answer, Limits, Setting, run
 from solver.engine.evaluate import value
 from solver.engine.exact_model import ExactModel
 from solver.engine.outcome import Outcome
-from solver.engine.problem import Problem, Selection
-from solver.engine.reduce.pipeline import reduce
-from solver.engine.reduce.step import Infeasible
+from solver.engine.problem import Bools, Problem, Selection
+from solver.engine.reduce.pipeline import PASSES, reduce
+from solver.engine.reduce.step import Infeasible, Pass
 from solver.engine.scaling import Scale, allowed_strategies, cost_scale
 
-QUICK: dict[str, int | bool] = {
-    "linearization_level": 2,
-    "add_lp_constraints_lazily": False,
-    "root_lp_iterations": 100_000,
+LITTLE_PRESOLVE: dict[str, Setting] = {
     "cp_model_probing_level": 0,
     "symmetry_level": 0,
     "max_presolve_iterations": 1,
 }
-"""The whole model as one linear program from the start, and little presolve.
+"""Probing thousands of booleans that exclude each other costs seconds and finds nothing."""
 
-"""
-
-THOROUGH: dict[str, int | bool] = QUICK
+LINEAR_PROGRAM: dict[str, Setting] = {
+    "linearization_level": 2,
+    "add_lp_constraints_lazily": False,
+    "root_lp_iterations": 1_000_000,
+}
+"""The search is led by the linear relaxation of the whole model, which is nearly integral: measured
+on a real compiler graph (66,000 cells), the optimum is proved in 3 s instead of not at all, and
+neighbourhoods of 800 strategies in 0.3 s instead of not in 2 s."""
 
 
 def solve_exact(
@@ -41,22 +44,21 @@ def solve_exact(
 
     The bound is at most `cutoff` when there is one: then (None, infinity, cutoff) says that nothing
     is below it. `hint` is a selection to start from, and is returned if nothing better is found.
-    `quick` spends less on simplifying the model: for neighbourhoods with a second or so to solve.
+    `quick` uses one worker: for neighbourhoods, which are solved before a second one has started.
     """
     known = _known(problem, hint, cutoff)
     allowed = allowed_strategies(problem)
     if not all(mask.any() for mask in allowed):
         return Outcome(None, math.inf, cutoff)
-    scale = cost_scale(problem, allowed, cutoff, known.value)
+    scale = _scale(problem, allowed, cutoff, known.value)
     if scale.most is not None and scale.most < 0:
         return _best(known, known, min(cutoff, known.value))
-    for node, mask in zip(problem.nodes, allowed, strict=True):
-        mask[mask] = np.isfinite(scale.ticks(node.costs[mask]))
     model = ExactModel(problem, allowed, scale)
     if hint is not None and all(m[k] for m, k in zip(allowed, hint, strict=True)):
         model.hint(hint)
     doubt = math.isinf(cutoff) and known.selection is None
-    answer = run(model.rows.model, limits, QUICK if quick else THOROUGH, confirm=doubt)
+    limits = replace(limits, workers=1) if quick else limits
+    answer = run(model.rows.model, limits, _settings(model, limits), confirm=doubt)
     found = known
     if answer.has_solution:
         selection = model.selection(np.array(list(answer.solver.response_proto.solution)))
@@ -64,17 +66,39 @@ def solve_exact(
     return _best(known, found, _bound(answer, scale, min(cutoff, known.value)))
 
 
-def solve_reduced(problem: Problem, limits: Limits, quick: bool = False) -> Outcome:
-    """As `solve_exact`, with the exact reductions first; they are part of the proof."""
+def solve_reduced(problem: Problem, limits: Limits, passes: tuple[Pass, ...] = PASSES) -> Outcome:
+    """As `solve_exact`, after exact reductions; what these prove needs no solver."""
     try:
-        step = reduce(problem)
+        step = reduce(problem, passes)
     except Infeasible:
         return Outcome(None, math.inf, math.inf)
-    outcome = solve_exact(step.problem, limits, quick=quick)
+    outcome = solve_exact(step.problem, limits)
     if outcome.selection is None:
         return outcome
     selection = step.restore(outcome.selection)
     return Outcome(selection, value(problem, selection), outcome.bound)
+
+
+def _scale(problem: Problem, allowed: list[Bools], below: float, upto: float) -> Scale:
+    """The scale; strategies that alone are too expensive are taken from `allowed`."""
+    while True:
+        scale = cost_scale(problem, allowed, below, upto)
+        if scale.most is None or scale.most < 0:
+            return scale
+        before = sum(int(mask.sum()) for mask in allowed)
+        for node, mask in zip(problem.nodes, allowed, strict=True):
+            mask[mask] = np.isfinite(scale.ticks(node.costs[mask]))
+        if before == sum(int(mask.sum()) for mask in allowed):
+            return scale
+
+
+def _settings(model: ExactModel, limits: Limits) -> dict[str, Setting]:
+    """Led by the linear relaxation where there are costs to choose among, otherwise by clauses."""
+    if not model.has_costs:
+        return LITTLE_PRESOLVE | {"linearization_level": 0}
+    if limits.workers == 1 or limits.deterministic:
+        return LITTLE_PRESOLVE | LINEAR_PROGRAM
+    return LITTLE_PRESOLVE | LINEAR_PROGRAM | {"subsolvers": ["max_lp"]}
 
 
 def _known(problem: Problem, hint: Selection | None, cutoff: float) -> Outcome:

@@ -86,8 +86,9 @@ def add_edge(rows: Rows, u: Side, v: Side, table: Floats, amounts: list[Floats])
     `amounts`, of the table's shape, are told apart as the costs are: rows merge only where they are
     equal in them too.
     """
-    u, kept_u = _without_forbidden(rows, u, np.isfinite(table).any(axis=1))
-    v, kept_v = _without_forbidden(rows, v, np.isfinite(table).any(axis=0))
+    finite = np.isfinite(table)
+    u, kept_u = _without_forbidden(rows, u, np.logical_or.reduce(finite, axis=1))
+    v, kept_v = _without_forbidden(rows, v, np.logical_or.reduce(finite, axis=0))
     if not kept_u.size or not kept_v.size:
         return AddedEdge([])
     table, amounts = _part(kept_u, kept_v, table, amounts)

@@ -30,12 +30,13 @@ FORBIDDEN = -1
 
 @dataclass(slots=True, eq=False)
 class ExactModel:
-    """The model; `literals` is, per node, [strategy]."""
+    """The model; `literals` is, per node, [strategy]; `has_costs`: some choice costs something."""
 
     problem: Problem
     allowed: list[Bools]
     scale: Scale
     guarded: bool = False
+    has_costs: bool = False
     rows: Rows = field(default_factory=Rows)
     literals: list[Labels] = field(default_factory=list)
     pin_guards: dict[int, int] = field(default_factory=dict)
@@ -48,6 +49,7 @@ class ExactModel:
         self._loads = [[] for _ in self.problem.resources]
         self._add_nodes()
         self._add_edges()
+        self.has_costs = any(costs.any() for _, costs in self._costs)
         for number, pin in enumerate(self.problem.pins):
             self._add_pin(number, pin)
         for number in range(len(self.problem.resources)):
@@ -146,6 +148,8 @@ class ExactModel:
                 self.rows.linear(row.literals, row.coefficients, -LARGE, row.room, guard)
             if guard is not None:
                 self.resource_guards[number] = guard
+            return
+        if resource.price == 0:
             return
         unit = self.scale.tick / resource.price
         loads = [load.rounded(np.floor, unit) for load in loads]

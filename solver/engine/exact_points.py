@@ -42,7 +42,8 @@ class Row:
 
 def binding_rows(loads: list[Load], capacity: Floats) -> Iterator[Row]:
     """The rows of the points where loads (in whole units) can exceed the capacity ([point])."""
-    least, most = (_totals(loads, len(capacity), pick) for pick in (np.min, np.max))
+    least = _totals([(load, load.amounts.min()) for load in loads], len(capacity))
+    most = _totals([(load, load.amounts.max()) for load in loads], len(capacity))
     points = np.flatnonzero(most > capacity)
     if not points.size:
         return
@@ -57,11 +58,10 @@ def binding_rows(loads: list[Load], capacity: Floats) -> Iterator[Row]:
             yield _row([varying[k] for k in present.tolist()], room)
 
 
-def _totals(loads: list[Load], points: int, pick: np.ufunc) -> Floats:
-    """Per point, the sum over the loads there of their least or greatest amount."""
+def _totals(amounts: list[tuple[Load, float]], points: int) -> Floats:
+    """Per point, the sum of these amounts of the loads there."""
     step = np.zeros(points + 1)
-    for load in loads:
-        amount = pick(load.amounts)
+    for load, amount in amounts:
         step[load.start] += amount
         step[load.stop] -= amount
     return np.cumsum(step)[:-1]

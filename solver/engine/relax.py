@@ -19,6 +19,9 @@ from solver.engine.evaluate import broken, overflows
 from solver.engine.exact import solve_reduced
 from solver.engine.problem import Pin, Problem, Selection
 
+ROUNDING = 1e-9
+"""Relative gap below which a value counts as proved least (costs that are no integers round)."""
+
 EQUAL_WEIGHTS: Mapping[int, float] = MappingProxyType({})
 
 
@@ -96,7 +99,7 @@ def _dropped_pins(
     if outcome.selection is None:
         return None, outcome.is_infeasible
     pins = [k for k, gone in enumerate(broken(bare, outcome.selection)) if gone and hard[k]]
-    least = outcome.gap == 0
+    least = outcome.gap <= ROUNDING
     return DroppedPins(tuple(pins), outcome.selection, least), True
 
 
@@ -114,4 +117,4 @@ def _added_capacity(
     if outcome.selection is None:
         return None, outcome.is_infeasible
     amount = overflows(bare, outcome.selection)[resource]
-    return AddedCapacity(resource, amount, outcome.selection, outcome.gap == 0), True
+    return AddedCapacity(resource, amount, outcome.selection, outcome.gap <= ROUNDING), True

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver.engine.problem import Bools, Edge, Floats, Problem
+from solver.engine.problem import Bools, Edge, EdgeUse, Floats, NodeUse, Problem
 
 EXACT = float(1 << 53)
 ROUNDED = float(1 << 46)
@@ -42,7 +42,7 @@ class Scale:
         finite = np.isfinite(costs)
         if not finite.any():
             return np.full(costs.shape, math.inf)
-        above = np.floor((costs - costs[finite].min()) / self.tick)
+        above: Floats = np.floor((costs - costs[finite].min()) / self.tick)
         if self.most is not None:
             above[above > self.most] = math.inf
         return above
@@ -128,7 +128,7 @@ def _ranges(tables: list[Floats]) -> tuple[Floats, Floats]:
 def _priced(problem: Problem) -> list[Floats]:
     """Uses and capacities of soft resources times their price."""
     prices = [0.0 if r.is_hard else r.price for r in problem.resources]
-    uses = [*problem.node_uses, *problem.edge_uses]
+    uses: list[NodeUse | EdgeUse] = [*problem.node_uses, *problem.edge_uses]
     parts = [use.amounts * prices[use.resource] for use in uses if prices[use.resource]]
     return parts + [
         r.capacity[np.isfinite(r.capacity)] * r.price for r in problem.resources if not r.is_hard
@@ -137,7 +137,7 @@ def _priced(problem: Problem) -> list[Floats]:
 
 def _overflow_ranges(problem: Problem) -> list[float]:
     """Per soft resource, more than its overflow can ever cost."""
-    uses = [*problem.node_uses, *problem.edge_uses]
+    uses: list[NodeUse | EdgeUse] = [*problem.node_uses, *problem.edge_uses]
     most = [float(-r.capacity.min(initial=0.0)) for r in problem.resources]
     for use in uses:
         most[use.resource] += max(0.0, float(use.amounts.max(initial=0.0)))
