@@ -1,0 +1,158 @@
+"""Large-neighbourhood search: CP-SAT re-chooses part of the incumbent, again and again.
+
+Kinds of neighbourhoods are drawn by what they have gained per second; the size of each follows how
+fast CP-SAT closes it. With several workers neighbourhoods are solved side by side, each from the
+incumbent of its start; what it changes is then applied to the incumbent of its end, if it still
+gains there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from solver.cpsat import Limits
+from solver.engine.exact import solve_exact
+from solver.engine.problem import Bools, Problem
+from solver.engine.relaxation.arrays import Arrays, Ints
+from solver.engine.relaxation.dual import Dual
+from solver.engine.search.incumbent import Incumbent
+from solver.engine.search.neighbourhoods import KINDS, View, copies_of, free
+from solver.engine.search.restricted import Restricted, restricted
+
+SECONDS = 4.0  # for one neighbourhood
+QUICKLY = 1.2  # seconds: a neighbourhood closed faster may grow
+BUDGETS = {"subgraph": 6_000, "window": 6_000, "blocks": 8_000, "fusion": 16_000}
+LEAST, MOST = 400, 400_000
+FADING = 0.85  # of what a kind is credited for older gains
+
+
+@dataclass(slots=True)
+class _Kind:
+    """How a kind of neighbourhood has done: relative gain per second, and the size to try."""
+
+    name: str
+    budget: float
+    score: float = 1e-4
+
+    def learn(self, gain: float, seconds: float, is_closed: bool) -> None:
+        self.score = FADING * self.score + (1.0 - FADING) * gain / max(seconds, 0.05)
+        if is_closed and seconds < QUICKLY:
+            self.budget = min(MOST, self.budget * 1.25)
+        elif not is_closed:
+            self.budget = max(LEAST, self.budget * 0.7)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Answer:
+    """A neighbourhood's best: the nodes it freed, their strategies, and whether it is closed."""
+
+    kind: _Kind
+    nodes: Ints
+    strategies: Ints
+    is_closed: bool
+    seconds: float
+
+
+@dataclass(slots=True)
+class Improver:
+    """Improves `incumbent`; `dual` tells what is likely, and how good a selection can be at best.
+
+    `all_strategies` [strategy] is what is not yet excluded.
+    """
+
+    problem: Problem
+    data: Arrays
+    dual: Dual
+    incumbent: Incumbent
+    all_strategies: Bools
+    limits: Limits
+    rng: np.random.Generator
+    kinds: list[_Kind] = field(init=False)
+    copies: Ints = field(init=False)
+    tried: int = 0
+
+    def __post_init__(self) -> None:
+        self.copies = copies_of(self.data)
+        repeats = len(np.unique(self.copies)) < 0.7 * len(self.copies)
+        names = [n for n in KINDS if (n != "blocks" or repeats)]
+        if not len(self.data.capacity):
+            names.remove("window")
+        self.kinds = [_Kind(n, BUDGETS[n]) for n in names]
+
+    def run(self, seconds: float, on_better: Callable[[], None]) -> None:
+        """Search for so many seconds."""
+        end = time.monotonic() + seconds
+        workers = 1 if self.limits.deterministic else self.limits.workers
+        with ThreadPoolExecutor(workers) as executor:
+            running: set[Future[_Answer]] = set()
+            while time.monotonic() < end and not self.limits.stop.is_set():
+                while len(running) < workers:
+                    running.add(self._submit(executor, end))
+                done, running = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+                for future in done:
+                    if self._apply(future.result()):
+                        on_better()
+            for future in wait(running).done:
+                if self._apply(future.result()):
+                    on_better()
+
+    def _submit(self, executor: ThreadPoolExecutor, end: float) -> Future[_Answer]:
+        self.tried += 1
+        scores = np.array([kind.score for kind in self.kinds])
+        weights = 0.25 / len(scores) + 0.75 * scores / scores.sum()
+        kind = self.kinds[int(self.rng.choice(len(weights), p=weights))]
+        seed = int(self.rng.integers(2**31))
+        chosen, room = self.incumbent.chosen, self.incumbent.room
+        assert chosen is not None
+        view = View(
+            self.data,
+            chosen,
+            room,
+            self.all_strategies,
+            self.dual.excess,
+            self.dual.best_prices,
+            [x for _, x in self.incumbent.pool],
+            self.copies,
+        )
+        price = np.inf if self.incumbent.fits else self.incumbent.price
+        limits = replace(
+            self.limits,
+            seconds=min(SECONDS, max(0.1, end - time.monotonic())),
+            workers=1,
+            seed=seed,
+        )
+        return executor.submit(self._solve, kind, view, float(price), limits, seed)
+
+    def _solve(self, kind: _Kind, view: View, price: float, limits: Limits, seed: int) -> _Answer:
+        began = time.monotonic()
+        rng = np.random.default_rng(seed)
+        mask = free(kind.name, view, int(kind.budget * rng.uniform(0.5, 1.0)), rng)
+        used = self.data.capacity - view.room
+        part = restricted(self.problem, self.data, view.chosen, used, mask, price)
+        if not len(part.free):
+            return _Answer(kind, part.free, part.free, True, time.monotonic() - began)
+        outcome = solve_exact(part.problem, limits, part.hint, quick=True)
+        picked = part.hint if outcome.selection is None else outcome.selection
+        closed = outcome.bound >= outcome.value - 1e-9 * abs(outcome.value)
+        return _Answer(kind, part.free, _strategies(part, picked), closed, time.monotonic() - began)
+
+    def _apply(self, answer: _Answer) -> bool:
+        before = self.incumbent.value
+        assert self.incumbent.chosen is not None
+        changed = self.incumbent.chosen.copy()
+        changed[answer.nodes] = answer.strategies
+        was_fitting = self.incumbent.fits
+        better = self.incumbent.offer(changed)
+        gain = 1.0 if not was_fitting and self.incumbent.fits else before - self.incumbent.value
+        relative = max(0.0, gain) / max(abs(before), 1e-300)
+        answer.kind.learn(relative, answer.seconds, answer.is_closed)
+        return better
+
+
+def _strategies(part: Restricted, picked: Ints) -> Ints:
+    return np.array([kept[k] for kept, k in zip(part.kept, picked, strict=True)], dtype=np.int64)
