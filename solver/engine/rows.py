@@ -71,9 +71,14 @@ class Rows:
         row.linear.domain.extend([low, high])
 
     def minimize(self, costs: Floats, most: int | None) -> None:
-        """Minimise the sum of costs ([variable], integers), which is at most `most`."""
-        objective = self._proto.objective
+        """Minimise the sum of costs ([variable], integers), which is at most `most`.
+
+        Without costs the model gets no objective, which cores of assumptions depend on.
+        """
         used = np.flatnonzero(costs)
+        if not used.size:
+            return
+        objective = self._proto.objective
         objective.vars.extend(used.tolist())
         objective.coeffs.extend(costs[used].astype(np.int64).tolist())
         if most is not None:
