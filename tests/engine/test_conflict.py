@@ -61,7 +61,7 @@ def is_feasible(problem: Problem) -> bool:
 
 
 def pinned_problem(seed: int) -> Problem:
-    """A random problem with more hard pins and some more room, so that conflicts have more members."""
+    """A random problem with more hard pins and room, so that conflicts have more members."""
     rng = random.Random(seed)
     problem = random_problem(seed)
     pins = []
