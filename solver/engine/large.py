@@ -22,7 +22,7 @@ from solver.engine.exact import solve_exact
 from solver.engine.outcome import Outcome, Report
 from solver.engine.problem import Bools, Problem
 from solver.engine.relaxation.arrays import Arrays, Ints, arrays
-from solver.engine.relaxation.dual import Dual, energy_of
+from solver.engine.relaxation.dual import Dual
 from solver.engine.search.anneal import Annealer, applies
 from solver.engine.search.improve import Improver
 from solver.engine.search.incumbent import Incumbent
@@ -34,7 +34,11 @@ ANNEALING = 0.15  # of the time
 PROVABLE = 60_000  # entries that one model may settle
 CLOSED = 1e-9  # relative gap that counts as none
 BETWEEN_REPORTS = 1.0  # seconds
-SHORTEST = 1e-4  # step length at which prices have come to rest
+TEMPERATURES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)  # of the incumbent's value, at the start of a round
+COOLING = 1e-2  # temperature at the end of a round, of that at its start
+ROUND_S = 1.5  # seconds of annealing between looks at what it gained
+WORTHWHILE = 1e-4  # relative gain per second below which annealing ends
+AT_REST = 1e-3  # length of steps at which prices have come to rest
 
 
 def solve_large(problem: Problem, limits: Limits, report: Report) -> Outcome:
@@ -76,46 +80,52 @@ class _Large:
 
     def _price(self, seconds: float) -> None:
         end = time.monotonic() + seconds
-        dearest = -math.inf
-        while time.monotonic() < end and self._is_open():
-            target = self.incumbent.feasible_value
-            if math.isinf(target):  # then the dearest selection met stands for a good one
-                target = max(dearest, self.dual.bound + 0.05 * abs(self.dual.bound))
-            chosen = self.dual.step(target)
-            energy = energy_of(self.data, chosen)
-            if math.isfinite(energy):
-                dearest = max(dearest, energy)
-                self.incumbent.offer(chosen)
-            if self.dual.length < SHORTEST:
-                break
+        while time.monotonic() < end and self._is_open() and self.dual.length > AT_REST:
+            self.incumbent.offer(self.dual.step(self.incumbent.feasible_value))
         self.dual.settle(3)
 
     def _anneal(self, seconds: float) -> None:
+        """Rounds at several temperatures, each from the incumbent; those that gain come again."""
         if not applies(self.data, self.dual.highest) or not self.incumbent.fits:
             return
         annealer = Annealer(self.data)
         end = time.monotonic() + seconds
-        moves, hottest = 20_000, 1e-2
-        round_ = 0
+        scores = np.full(len(TEMPERATURES), math.inf)
+        moves = 5_000
         while time.monotonic() < end and self._is_open():
-            began = time.monotonic()
-            chosen = self.incumbent.chosen
+            chosen, value = self.incumbent.chosen, abs(self.incumbent.value)
             assert chosen is not None
-            value = abs(self.incumbent.value)
+            k = int(np.argmax(scores))
+            hot = TEMPERATURES[k] * value
+            began = time.monotonic()
             found = annealer.run(
                 chosen,
                 self.incumbent.room,
                 self._possible(),
                 moves,
-                hottest * 10 ** (-0.5 * (round_ % 6)) * value,
-                1e-7 * value,
+                hot,
+                COOLING * hot,
                 int(self.rng.integers(2**31)),
             )
+            took = max(time.monotonic() - began, 1e-3)
             self.incumbent.offer(found)
+            gain = (value - abs(self.incumbent.value)) / max(value, 1e-300)
+            print(
+                round(time.monotonic() - self.began, 1),
+                "anneal",
+                TEMPERATURES[k],
+                moves,
+                round(took, 2),
+                "gain",
+                gain,
+            )
+            scores[k] = (
+                0.5 * (scores[k] if math.isfinite(scores[k]) else gain / took) + 0.5 * gain / took
+            )
             self._tell()
-            round_ += 1
-            rate = moves / max(time.monotonic() - began, 1e-3)
-            moves = max(2_000, int(rate * seconds / 8))
+            moves = max(2_000, int(moves / took * min(ROUND_S, seconds / 16)))
+            if scores.max() < WORTHWHILE:
+                break
 
     def _prove(self) -> None:
         """One model of everything that is not excluded, if it is small enough."""
@@ -159,7 +169,9 @@ class _Large:
     def _is_open(self) -> bool:
         if self.limits.stop.is_set():
             return False
-        value = self.incumbent.feasible_value
+        if not self.incumbent.fits:
+            return True
+        value = self.incumbent.value
         return self.dual.bound < value - CLOSED * abs(value)
 
     def _outcome(self) -> Outcome:

@@ -10,19 +10,20 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from solver.cpsat import Limits
 from solver.engine.evaluate import value
 from solver.engine.exact import solve_exact
 from solver.engine.outcome import Outcome, Report
-from solver.engine.problem import Problem, Selection
+from solver.engine.problem import Problem
 from solver.engine.reduce.components import Part, join, split
 from solver.engine.reduce.pins import pins
 from solver.engine.reduce.pipeline import reduce
 from solver.engine.reduce.step import Infeasible, Step
 
 SMALL = 3_000  # entries of tables and costs that CP-SAT takes without any preparation
+LEAST_S = 2.0  # for a part, where there is time: small ones are worth proving
 
 
 def solve(problem: Problem, limits: Limits, report: Report) -> Outcome:
@@ -32,19 +33,44 @@ def solve(problem: Problem, limits: Limits, report: Report) -> Outcome:
         step = reduce(problem)
     except Infeasible:
         return Outcome(None, math.inf, math.inf)
-    parts = split(step.problem)
-    weights = [size(part.problem) + 1 for part in parts]
-    outcomes: list[Outcome] = []
+    parts = sorted(split(step.problem), key=lambda part: size(part.problem))
+    whole = _Whole(problem, step, parts, report)
     for number, part in enumerate(parts):
-        left = max(0.05, end - time.monotonic())
-        share = limits.seconds if limits.deterministic else left
-        share *= weights[number] / sum(weights[number:])
-        is_only = len(parts) == 1
-        listen = _listener(problem, step, report) if is_only else _ignore
-        outcomes.append(_solve_part(part.problem, replace(limits, seconds=share), listen))
-        if outcomes[-1].is_infeasible:
-            return Outcome(None, math.inf, math.inf)
-    return _joined(problem, step, parts, outcomes)
+        left = limits.seconds if limits.deterministic else max(0.05, end - time.monotonic())
+        share = size(part.problem) / sum(size(p.problem) for p in parts[number:])
+        seconds = max(share * left, min(LEAST_S, 0.1 * left))
+        outcome = _solve_part(part.problem, replace(limits, seconds=seconds), whole.listen)
+        if outcome.is_infeasible:
+            return outcome
+        whole.outcomes.append(outcome)
+    return whole.outcome()
+
+
+@dataclass(slots=True)
+class _Whole:
+    """Joins what is known of the parts: the last one is the largest, and reports as it goes."""
+
+    problem: Problem
+    step: Step
+    parts: list[Part]
+    report: Report
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def listen(self, outcome: Outcome) -> None:
+        """Report what a part that is being solved has found, if it completes a selection."""
+        if len(self.outcomes) == len(self.parts) - 1:
+            self.report(self.outcome(outcome))
+
+    def outcome(self, *more: Outcome) -> Outcome:
+        """The parts' outcomes as one of the whole problem."""
+        outcomes = [*self.outcomes, *more]
+        bound = math.fsum(outcome.bound for outcome in outcomes)
+        selections = [x.selection for x in outcomes if x.selection is not None]
+        if len(selections) < len(self.parts):
+            return Outcome(None, math.inf, bound)
+        selection = self.step.restore(join(self.parts, selections))
+        found = value(self.problem, selection)
+        return Outcome(selection, found, min(bound, found))
 
 
 def size(problem: Problem) -> int:
@@ -65,28 +91,3 @@ def _solve_part(problem: Problem, limits: Limits, report: Report) -> Outcome:
         return replace(outcome, selection=made.restore(outcome.selection))
 
     return restored(solve_large(made.problem, limits, lambda found: report(restored(found))))
-
-
-def _joined(problem: Problem, step: Step, parts: list[Part], outcomes: list[Outcome]) -> Outcome:
-    bound = math.fsum(outcome.bound for outcome in outcomes)
-    selections = [x.selection for x in outcomes if x.selection is not None]
-    if len(selections) < len(parts):
-        return Outcome(None, math.inf, bound)
-    selection = step.restore(join(parts, selections))
-    found = value(problem, selection)
-    return Outcome(selection, found, min(bound, found))
-
-
-def _listener(problem: Problem, step: Step, report: Report) -> Report:
-    def listen(outcome: Outcome) -> None:
-        if outcome.selection is None:
-            report(outcome)
-            return
-        selection: Selection = step.restore(outcome.selection)
-        report(Outcome(selection, value(problem, selection), outcome.bound))
-
-    return listen
-
-
-def _ignore(outcome: Outcome) -> None:
-    """Parts of several are not solutions of the whole."""

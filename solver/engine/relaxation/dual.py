@@ -9,9 +9,10 @@ a soft resource. Tree-reweighted message passing bounds the minimum from below (
 "Convergent Tree-Reweighted Message Passing for Energy Minimization", 2006, section 3.3: the sum of
 what a pass subtracts to bring every belief and message to a minimum of zero).
 
-Prices follow subgradients (use of a decoded selection, less capacity) with Polyak's step length
-towards the best value known, and momentum; messages are kept from step to step, so one sweep per
-step is enough.
+Prices follow subgradients (use of a decoded selection, less capacity) with momentum. The length of
+a step is Polyak's towards the best value known, shortened whenever steps stop helping (Bertsekas,
+"Convex Optimization Algorithms", 2015, section 3.2). Messages are kept from step to step, so one
+sweep per step is enough.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from solver.engine.problem import Floats
 from solver.engine.relaxation import kernels
 from solver.engine.relaxation.arrays import Arrays, Graph, Ints
 
-MOMENTUM = 0.9
-PATIENCE = 15  # steps without a better bound before steps get shorter
-SHORTER = 0.8
+MOMENTUM = 0.7
+PATIENCE = 5  # steps without a better bound before steps get shorter
+SHORTER = 0.7
 GAIN = 1e-4  # relative: less is no better bound
 
 
@@ -178,6 +179,7 @@ class Dual:
     momentum: Floats = field(init=False)
     length: float = 1.0
     idle: int = 0
+    dearest: float = -math.inf
     costs: Floats = field(init=False)
     tables: Floats = field(init=False)
 
@@ -200,22 +202,30 @@ class Dual:
         at = self.data.resource_at
         return [(int(a), int(b)) for a, b in pairwise(at)]
 
-    def step(self, target: float) -> Ints:
-        """Sweep once, then move the prices towards a bound of `target`; the selection decoded."""
+    def step(self, value: float) -> Ints:
+        """Sweep once, then move the prices; the selection decoded.
+
+        `value` is the best known; while there is none, the dearest selection met stands for it.
+        """
         self.price(self.prices)
         bound = self.messages.sweep(self.costs, self.tables) + self._offset()
         chosen = self.messages.decode(self.costs, self.tables)
-        if bound > self.bound + GAIN * abs(self.bound) or math.isinf(self.bound):
+        is_first = math.isinf(self.bound)
+        if is_first or bound > self.bound + GAIN * abs(self.bound):
             self.idle = 0
         else:
             self.idle += 1
+        if self.idle >= PATIENCE:
+            self.length, self.idle = self.length * SHORTER, 0
         if bound > self.bound:
             self.bound = bound
             self.best_prices[:] = self.prices
             self.excess[:] = self.messages.excess
-        if self.idle >= PATIENCE:
-            self.length, self.idle = self.length * SHORTER, 0
-        self._move(use_of(self.data, chosen), max(target - bound, 1e-3 * abs(target)))
+        if math.isinf(value):
+            energy = energy_of(self.data, chosen)
+            self.dearest = max(self.dearest, energy if math.isfinite(energy) else bound)
+            value = self.dearest
+        self._move(use_of(self.data, chosen), max(value - bound, 1e-3 * abs(value)))
         return chosen
 
     def settle(self, sweeps: int) -> None:

@@ -215,11 +215,19 @@ def anneal(
                 moved[number], before[number] = current, chosen[current]
                 number += 1
                 stamp[current] = move + 1
+                old = chosen[current]
                 chosen[current] = target
                 for x in range(touch_at[current], touch_at[current + 1]):
                     e = touching[x]
-                    other = v[e] if u[e] == current else u[e]
-                    if stamp[other] != move + 1 and tail < WIDE:
+                    if u[e] == current:
+                        other = v[e]
+                        at_label = labels_u_at[e]
+                        is_same = labels_u[at_label + old] == labels_u[at_label + target]
+                    else:
+                        other = u[e]
+                        at_label = labels_v_at[e]
+                        is_same = labels_v[at_label + old] == labels_v[at_label + target]
+                    if not is_same and stamp[other] != move + 1 and tail < WIDE:
                         queue[tail] = other
                         tail += 1
             while head < tail and stamp[queue[head]] == move + 1:
