@@ -21,7 +21,7 @@ Status = Literal["optimal", "feasible", "infeasible", "unknown"]
 Linear = Any
 """A linear expression, a literal or a number (ortools' own union type does not support `+`)."""
 
-Setting = int | float | bool | list[str]
+Setting = int | float | bool
 """A value of a CP-SAT parameter."""
 NO_PARAMETERS: Mapping[str, Setting] = MappingProxyType({})
 
@@ -89,10 +89,7 @@ def _run(
         parameters.num_workers = 1 if plain else limits.workers
         parameters.max_time_in_seconds = seconds
     for name, setting in further.items():
-        if isinstance(setting, list):
-            getattr(parameters, name).extend(setting)
-        else:
-            setattr(parameters, name, setting)
+        setattr(parameters, name, setting)
     if plain:
         parameters.cp_model_presolve = False
     statuses = {

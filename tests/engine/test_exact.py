@@ -71,7 +71,7 @@ def test_a_cutoff_asks_for_something_strictly_better() -> None:
             continue
         none = solve_exact(problem, LIMITS, cutoff=best)
         assert (none.selection, none.bound) == (None, best), seed
-        found = solve_exact(problem, LIMITS, cutoff=best + 0.5, quick=True)
+        found = solve_exact(problem, LIMITS, cutoff=best + 0.5)
         assert (found.value, found.bound) == (best, best), seed
 
 
@@ -84,7 +84,7 @@ def test_a_hint_is_improved_or_kept() -> None:
         kept = solve_exact(problem, LIMITS, hint=chosen)
         assert (kept.value, kept.bound) == (best, best), seed
         hint = feasible_selection(problem, seed)
-        better = solve_exact(problem, LIMITS, hint=hint, quick=True)
+        better = solve_exact(problem, LIMITS, hint=hint)
         assert (better.value, better.bound) == (best, best), seed
 
 
