@@ -28,10 +28,11 @@ LINEAR_PROGRAM: dict[str, Setting] = LITTLE_PRESOLVE | {
     "add_lp_constraints_lazily": False,
     "root_lp_iterations": 1_000_000,
 }
-"""Where choices cost something, the search is led by the linear relaxation of the whole model, which
-is nearly integral, with one worker. Measured on real compiler graphs: the optimum of one with
-66,000 cells is proved in 3 s (by default not at all), neighbourhoods of 800 strategies in 0.3 s (not
-in 2 s), one with 238,000 cells and a cutoff in 93 s (with a second worker not in 150 s)."""
+"""Where choices cost something, the search is led by the linear relaxation of the whole model,
+which is nearly integral, with one worker. Measured on real compiler graphs: the optimum of one
+with 66,000 cells is proved in 3 s (by default not in 60 s), neighbourhoods of 800 strategies in
+0.3 s (not in 2 s), one with 238,000 cells and a cutoff in 93 s (with a second worker not in
+150 s)."""
 
 CLAUSES: dict[str, Setting] = LITTLE_PRESOLVE | {"linearization_level": 0}
 """Where only feasibility, pins or an overflow count: thousands of clauses are no linear program."""

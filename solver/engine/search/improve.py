@@ -136,7 +136,7 @@ class Improver:
         part = restricted(self.problem, self.data, view.chosen, used, mask, price)
         if not len(part.free):
             return _Answer(kind, part.free, part.free, True, time.monotonic() - began)
-        outcome = solve_exact(part.problem, limits, part.hint, quick=True)
+        outcome = solve_exact(part.problem, limits, part.hint)
         picked = part.hint if outcome.selection is None else outcome.selection
         closed = outcome.bound >= outcome.value - 1e-9 * abs(outcome.value)
         return _Answer(kind, part.free, _strategies(part, picked), closed, time.monotonic() - began)
