@@ -12,7 +12,8 @@ what a pass subtracts to bring every belief and message to a minimum of zero).
 Prices follow subgradients (use of a decoded selection, less capacity) with momentum. The length of
 a step is Polyak's towards the best value known, shortened whenever steps stop helping (Bertsekas,
 "Convex Optimization Algorithms", 2015, section 3.2). Messages are kept from step to step, so one
-sweep per step is enough.
+sweep per step is enough. Prices of a soft resource that sum to its price move only among those of
+that sum: raising all alike would be undone, and hide in which direction the bound rises.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ MOMENTUM = 0.7
 PATIENCE = 5  # steps without a better bound before steps get shorter
 SHORTER = 0.7
 GAIN = 1e-4  # relative: less is no better bound
+FULL = 1e-9  # relative: prices this near to the most they may sum to
 
 
 def shape_for_sweep(graph: Graph) -> tuple[Ints, ...]:
@@ -225,7 +227,10 @@ class Dual:
             energy = energy_of(self.data, chosen)
             self.dearest = max(self.dearest, energy if math.isfinite(energy) else bound)
             value = self.dearest
-        self._move(use_of(self.data, chosen), max(value - bound, 1e-3 * abs(value)))
+        use = use_of(self.data, chosen)
+        if is_first:
+            self._scale_by(use)
+        self._move(use, max(value - bound, 1e-3 * abs(value)))
         return chosen
 
     def settle(self, sweeps: int) -> None:
@@ -262,17 +267,41 @@ class Dual:
     def _offset(self) -> float:
         return self.data.constant - float(self.prices @ self.data.capacity)
 
+    def _scale_by(self, use: Floats) -> None:
+        """Measure resources without any capacity by a use."""
+        for at, end in self._resources():
+            if not self.data.capacity[at:end].any():
+                self.scale[at:end] = float(np.abs(use[at:end]).max(initial=0.0)) or 1.0
+
     def _move(self, use: Floats, distance: float) -> None:
-        slope = (use - self.data.capacity) / self.scale
         self.momentum *= MOMENTUM
-        self.momentum += (1.0 - MOMENTUM) * slope
-        moving = np.where((self.prices <= 0.0) & (self.momentum < 0.0), 0.0, self.momentum)
-        norm = float(moving @ moving)
+        self.momentum += (1.0 - MOMENTUM) * (use - self.data.capacity) / self.scale
+        direction = self._direction()
+        norm = float(direction @ direction)
         if norm == 0.0:
             return
-        moved = self.prices * self.scale + self.length * distance / norm * self.momentum
+        moved = self.prices * self.scale + self.length * distance / norm * direction
         self.prices = np.maximum(0.0, moved) / self.scale
         for (at, end), most in zip(self._resources(), self.highest, strict=True):
-            total = float(self.prices[at:end].sum())
-            if total > most:
-                self.prices[at:end] *= most / total
+            if float(self.prices[at:end].sum()) > most:
+                self.prices[at:end] = onto_simplex(self.prices[at:end], float(most))
+
+    def _direction(self) -> Floats:
+        """The momentum, as far as prices can follow it."""
+        direction = self.momentum.copy()
+        for (at, end), most in zip(self._resources(), self.highest, strict=True):
+            prices = self.prices[at:end]
+            if most > 0.0 and float(prices.sum()) >= most * (1.0 - FULL):
+                common = float(direction[at:end][prices > 0.0].mean())
+                direction[at:end] -= max(common, 0.0)
+        direction[(self.prices <= 0.0) & (direction < 0.0)] = 0.0
+        return direction
+
+
+def onto_simplex(values: Floats, total: float) -> Floats:
+    """The nearest values of this sum that are not negative (Held, Wolfe & Crowder, "Validation of
+    Subgradient Optimization", 1974)."""
+    ordered = np.sort(values)[::-1]
+    excess = (np.cumsum(ordered) - total) / np.arange(1, len(values) + 1)
+    last = int(np.flatnonzero(ordered > excess)[-1])
+    return np.asarray(np.maximum(values - excess[last], 0.0))
