@@ -60,7 +60,7 @@ class Messages:
     """The state of message passing over one graph; costs and tables may change between sweeps.
 
     `excess` is [strategy]: after a sweep, how far above the bound every value with that strategy
-    must be.
+    must be (below zero: nothing is known).
     """
 
     graph: Graph
@@ -80,18 +80,24 @@ class Messages:
 
     def sweep(self, costs: Floats, tables: Floats) -> float:
         """A pass forward and one backward; a lower bound on the least energy."""
-        for forward in (True, False):
-            bound = kernels.sweep(
-                forward,
-                *shape_for_sweep(self.graph),
-                self.share,
-                costs,
-                tables,
-                self.to_u,
-                self.to_v,
-                self.excess,
+        before, bound = (
+            float(
+                kernels.sweep(
+                    forward,
+                    *shape_for_sweep(self.graph),
+                    self.share,
+                    costs,
+                    tables,
+                    self.to_u,
+                    self.to_v,
+                    self.excess,
+                )
             )
-        return float(bound)
+            for forward in (True, False)
+        )
+        # A belief's excess holds against the bound of its moment, no less than that before the pass.
+        self.excess -= max(0.0, bound - before)
+        return bound
 
     def decode(self, costs: Floats, tables: Floats) -> Ints:
         """A selection that follows the messages."""
@@ -238,10 +244,9 @@ class Dual:
         self.price(self.best_prices)
         self.prices[:] = self.best_prices
         for _ in range(sweeps):
-            self.bound = max(
-                self.bound, self.messages.sweep(self.costs, self.tables) + self._offset()
-            )
-        self.excess[:] = self.messages.excess
+            bound = self.messages.sweep(self.costs, self.tables) + self._offset()
+        self.bound = max(self.bound, bound)
+        self.excess[:] = self.messages.excess - (self.bound - bound)
 
     def price(self, prices: Floats) -> None:
         """Set the costs and tables to those under `prices`."""
