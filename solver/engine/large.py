@@ -37,8 +37,9 @@ BETWEEN_REPORTS = 1.0  # seconds
 TEMPERATURES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)  # of the incumbent's value, at the start of a round
 COOLING = 1e-2  # temperature at the end of a round, of that at its start
 ROUND_S = 1.5  # seconds of annealing between looks at what it gained
-WORTHWHILE = 1e-4  # relative gain per second below which annealing ends
-AT_REST = 1e-3  # length of steps at which prices have come to rest
+WORTHWHILE = 1e-3  # relative gain per second below which annealing ends
+ENDING = 0.02  # of the time, for what is under way when it is up
+AT_REST = 1e-4  # length of steps at which prices have come to rest
 
 
 def solve_large(problem: Problem, limits: Limits, report: Report) -> Outcome:
@@ -110,18 +111,7 @@ class _Large:
             took = max(time.monotonic() - began, 1e-3)
             self.incumbent.offer(found)
             gain = (value - abs(self.incumbent.value)) / max(value, 1e-300)
-            print(
-                round(time.monotonic() - self.began, 1),
-                "anneal",
-                TEMPERATURES[k],
-                moves,
-                round(took, 2),
-                "gain",
-                gain,
-            )
-            scores[k] = (
-                0.5 * (scores[k] if math.isfinite(scores[k]) else gain / took) + 0.5 * gain / took
-            )
+            scores[k] = gain / took if math.isinf(scores[k]) else (scores[k] + gain / took) / 2
             self._tell()
             moves = max(2_000, int(moves / took * min(ROUND_S, seconds / 16)))
             if scores.max() < WORTHWHILE:
@@ -153,7 +143,7 @@ class _Large:
             self.limits,
             self.rng,
         )
-        improver.run(self._left(), self._tell)
+        improver.run(self._left() - ENDING * self.limits.seconds, self._tell)
 
     # ---- what is known ---------------------------------------------------------------------
 

@@ -24,9 +24,10 @@ from solver.engine.search.incumbent import Incumbent
 from solver.engine.search.neighbourhoods import KINDS, View, copies_of, free
 from solver.engine.search.restricted import Restricted, restricted
 
-SECONDS = 4.0  # for one neighbourhood
-QUICKLY = 1.2  # seconds: a neighbourhood closed faster may grow
-BUDGETS = {"subgraph": 6_000, "window": 6_000, "blocks": 8_000, "fusion": 16_000}
+SECONDS = 3.0  # for one neighbourhood
+QUICKLY = 0.8  # seconds: a neighbourhood closed faster may grow
+SLOWLY = 2.0  # seconds: one that takes longer is too large
+BUDGETS = {"subgraph": 4_000, "window": 4_000, "blocks": 6_000, "fusion": 8_000}
 LEAST, MOST = 400, 400_000
 FADING = 0.85  # of what a kind is credited for older gains
 
@@ -43,7 +44,7 @@ class _Kind:
         self.score = FADING * self.score + (1.0 - FADING) * gain / max(seconds, 0.05)
         if is_closed and seconds < QUICKLY:
             self.budget = min(MOST, self.budget * 1.25)
-        elif not is_closed:
+        elif not is_closed or seconds > SLOWLY:
             self.budget = max(LEAST, self.budget * 0.7)
 
 
@@ -131,6 +132,7 @@ class Improver:
     def _solve(self, kind: _Kind, view: View, price: float, limits: Limits, seed: int) -> _Answer:
         began = time.monotonic()
         rng = np.random.default_rng(seed)
+        view = replace(view, likely=self._likely(view, rng))
         mask = free(kind.name, view, int(kind.budget * rng.uniform(0.5, 1.0)), rng)
         used = self.data.capacity - view.room
         part = restricted(self.problem, self.data, view.chosen, used, mask, price)
@@ -140,6 +142,12 @@ class Improver:
         picked = part.hint if outcome.selection is None else outcome.selection
         closed = outcome.bound >= outcome.value - 1e-9 * abs(outcome.value)
         return _Answer(kind, part.free, _strategies(part, picked), closed, time.monotonic() - began)
+
+    def _likely(self, view: View, rng: np.random.Generator) -> Bools:
+        """Strategies whose excess is small beside a node's average share of the value: a few or
+        most of them, since either may be what a neighbourhood needs."""
+        share = abs(self.incumbent.value) / self.data.graph.count
+        return np.asarray(view.likely & (view.excess <= share * 10.0 ** rng.uniform(-0.5, 2.0)))
 
     def _apply(self, answer: _Answer) -> bool:
         before = self.incumbent.value

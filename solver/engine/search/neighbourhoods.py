@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -174,34 +175,18 @@ def cells(data: Arrays, mask: Bools) -> int:
 
 
 def copies_of(data: Arrays) -> Ints:
-    """[node]: equal numbers for nodes that look alike: their costs and uses' amounts, and the
-    tables and looks of their neighbours (two rounds of colour refinement)."""
-    g = data.graph
+    """[node]: equal numbers for nodes with equal costs and equal amounts of their uses: the same
+    operator in repeated layers."""
+    first = data.graph.first
+    numbers: dict[object, int] = {}
     looks = [
         (data.costs[a:b].tobytes(), tuple(sorted(_amounts(data, node))))
-        for node, (a, b) in enumerate(zip(g.first[:-1], g.first[1:], strict=True))
+        for node, (a, b) in enumerate(pairwise(first.tolist()))
     ]
-    colours = _numbered(looks)
-    tables = _numbered(
-        [data.tables[a:b].tobytes() for a, b in zip(g.table_at[:-1], g.table_at[1:], strict=True)]
-    )
-    for _ in range(2):
-        around: list[list[tuple[int, int, int]]] = [[] for _ in range(g.count)]
-        for e, (u, v) in enumerate(zip(g.u.tolist(), g.v.tolist(), strict=True)):
-            around[u].append((0, int(tables[e]), int(colours[v])))
-            around[v].append((1, int(tables[e]), int(colours[u])))
-        colours = _numbered(
-            [(int(c), tuple(sorted(x))) for c, x in zip(colours, around, strict=True)]
-        )
-    return colours
+    return np.array([numbers.setdefault(x, len(numbers)) for x in looks], dtype=np.int64)
 
 
 def _amounts(data: Arrays, node: int) -> Iterator[bytes]:
     uses = data.node_uses
     for p in range(uses.at[node], uses.at[node + 1]):
         yield uses.amounts[uses.amount_at[p] : uses.amount_at[p + 1]].tobytes()
-
-
-def _numbered(looks: Sequence[object]) -> Ints:
-    numbers: dict[object, int] = {}
-    return np.array([numbers.setdefault(x, len(numbers)) for x in looks], dtype=np.int64)
