@@ -279,10 +279,13 @@ class Dual:
                 self.scale[at:end] = float(np.abs(use[at:end]).max(initial=0.0)) or 1.0
 
     def _move(self, use: Floats, distance: float) -> None:
+        slope = (use - self.data.capacity) / self.scale
         self.momentum *= MOMENTUM
-        self.momentum += (1.0 - MOMENTUM) * (use - self.data.capacity) / self.scale
-        direction = self._direction()
-        norm = float(direction @ direction)
+        self.momentum += (1.0 - MOMENTUM) * slope
+        direction = self._followed(self.momentum)
+        # Where slopes turn round the momentum is almost nothing; a step must not grow for that.
+        steepest = max((direction, self._followed(slope)), key=lambda x: float(x @ x))
+        norm = float(steepest @ steepest)
         if norm == 0.0:
             return
         moved = self.prices * self.scale + self.length * distance / norm * direction
@@ -291,9 +294,9 @@ class Dual:
             if float(self.prices[at:end].sum()) > most:
                 self.prices[at:end] = onto_simplex(self.prices[at:end], float(most))
 
-    def _direction(self) -> Floats:
-        """The momentum, as far as prices can follow it."""
-        direction = self.momentum.copy()
+    def _followed(self, slope: Floats) -> Floats:
+        """A slope as far as prices can follow it."""
+        direction = slope.copy()
         for (at, end), most in zip(self._resources(), self.highest, strict=True):
             prices = self.prices[at:end]
             if most > 0.0 and float(prices.sum()) >= most * (1.0 - FULL):
