@@ -95,7 +95,7 @@ class Messages:
             )
             for forward in (True, False)
         )
-        # A belief's excess holds against the bound of its moment, no less than that before the pass.
+        # An excess holds against the bound of its moment, no less than that before the pass.
         self.excess -= max(0.0, bound - before)
         return bound
 
