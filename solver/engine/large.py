@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from solver.cpsat import Limits
+from solver.engine.evaluate import value
 from solver.engine.exact import solve_exact
 from solver.engine.outcome import Outcome, Report
 from solver.engine.problem import Bools, Problem
@@ -31,7 +32,10 @@ from solver.engine.search.restricted import restricted
 
 PRICING = 0.2  # of the time, for the first bound and selections
 ANNEALING = 0.15  # of the time
-PROVABLE = 60_000  # entries that one model may settle
+PROVABLE = 60_000  # entries that one model may settle before any neighbourhood is tried
+PROVABLE_LATE = 300_000  # and after neighbourhoods have stopped helping
+STALLED = 60  # neighbourhoods in turn without a gain: time for a proof
+PROOF_S = 10.0  # the least that such a proof is worth starting with
 CLOSED = 1e-9  # relative gap that counts as none
 BETWEEN_REPORTS = 1.0  # seconds
 TEMPERATURES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)  # of the incumbent's value, at the start of a round
@@ -58,6 +62,7 @@ class _Large:
     began: float = field(init=False)
     reported: float = -math.inf
     rng: np.random.Generator = field(init=False)
+    proved: float = -math.inf
 
     def __post_init__(self) -> None:
         self.began = time.monotonic()
@@ -72,7 +77,7 @@ class _Large:
         if self._is_open():
             self._anneal(ANNEALING * self.limits.seconds)
         if self._is_open():
-            self._prove()
+            self._prove(PROVABLE)
         if self._is_open():
             self._improve()
         return self._outcome()
@@ -94,10 +99,10 @@ class _Large:
         scores = np.full(len(TEMPERATURES), math.inf)
         moves = 5_000
         while time.monotonic() < end and self._is_open():
-            chosen, value = self.incumbent.chosen, abs(self.incumbent.value)
+            chosen, least = self.incumbent.chosen, abs(self.incumbent.value)
             assert chosen is not None
             k = int(np.argmax(scores))
-            hot = TEMPERATURES[k] * value
+            hot = TEMPERATURES[k] * least
             began = time.monotonic()
             found = annealer.run(
                 chosen,
@@ -110,26 +115,29 @@ class _Large:
             )
             took = max(time.monotonic() - began, 1e-3)
             self.incumbent.offer(found)
-            gain = (value - abs(self.incumbent.value)) / max(value, 1e-300)
+            gain = (least - abs(self.incumbent.value)) / max(least, 1e-300)
             scores[k] = gain / took if math.isinf(scores[k]) else (scores[k] + gain / took) / 2
             self._tell()
             moves = max(2_000, int(moves / took * min(ROUND_S, seconds / 16)))
             if scores.max() < WORTHWHILE:
                 break
 
-    def _prove(self) -> None:
-        """One model of everything that is not excluded, if it is small enough."""
+    def _prove(self, most: int) -> None:
+        """One model of everything that is not excluded, if it has at most so many entries."""
         possible = self._possible()
         chosen = self.incumbent.chosen
-        if chosen is None or cells(self.data, possible) > PROVABLE:
+        if chosen is None or cells(self.data, possible) > most:
             return
-        used = self.data.capacity - self.incumbent.room
+        before, used = self.incumbent.value, self.data.capacity - self.incumbent.room
         price = math.inf if self.incumbent.fits else self.incumbent.price
         part = restricted(self.problem, self.data, chosen, used, possible, price)
         limits = replace(self.limits, seconds=self._left())
         outcome = solve_exact(part.problem, limits, part.hint)
         if outcome.selection is not None:
             self.incumbent.offer(part.widen(chosen, outcome.selection))
+        if self.incumbent.fits and math.isinf(price):  # what was excluded is no better
+            fixed = before - value(part.problem, part.hint)
+            self.proved = min(self.incumbent.value, outcome.bound + fixed)
 
     def _improve(self) -> None:
         if self.incumbent.chosen is None:
@@ -143,9 +151,22 @@ class _Large:
             self.limits,
             self.rng,
         )
-        improver.run(self._left() - ENDING * self.limits.seconds, self._tell)
+        can_prove = cells(self.data, self._possible()) <= PROVABLE_LATE
+        improver.run(self._left() - self._ending(), STALLED if can_prove else math.inf, self._tell)
+        if self._is_open() and can_prove and self._left() > PROOF_S:
+            self._prove(PROVABLE_LATE)
+        if self._is_open() and self._left() > self._ending():
+            improver.run(self._left() - self._ending(), math.inf, self._tell)
+
+    def _ending(self) -> float:
+        return ENDING * self.limits.seconds
 
     # ---- what is known ---------------------------------------------------------------------
+
+    @property
+    def bound(self) -> float:
+        """The best lower bound on every selection."""
+        return max(self.dual.bound, self.proved)
 
     def _left(self) -> float:
         return max(0.05, self.began + self.limits.seconds - time.monotonic())
@@ -161,15 +182,15 @@ class _Large:
             return False
         if not self.incumbent.fits:
             return True
-        value = self.incumbent.value
-        return self.dual.bound < value - CLOSED * abs(value)
+        least = self.incumbent.value
+        return self.bound < least - CLOSED * abs(least)
 
     def _outcome(self) -> Outcome:
         if not self.incumbent.fits or self.incumbent.chosen is None:
-            return Outcome(None, math.inf, self.dual.bound)
-        value = self.incumbent.value
+            return Outcome(None, math.inf, self.bound)
+        least = self.incumbent.value
         chosen: Ints = self.incumbent.chosen
-        return Outcome(chosen.astype(np.intp), value, min(value, self.dual.bound))
+        return Outcome(chosen.astype(np.intp), least, min(least, self.bound))
 
     def _tell(self, now: bool = False) -> None:
         if now or time.monotonic() - self.reported > BETWEEN_REPORTS:

@@ -24,11 +24,16 @@ from solver.engine.search.incumbent import Incumbent
 from solver.engine.search.neighbourhoods import KINDS, View, copies_of, free
 from solver.engine.search.restricted import Restricted, restricted
 
-SECONDS = 3.0  # for one neighbourhood
-QUICKLY = 0.8  # seconds: a neighbourhood closed faster may grow
-SLOWLY = 2.0  # seconds: one that takes longer is too large
+SECONDS = 3.0  # for one neighbourhood, while they help
+QUICKLY, SLOWLY = 0.25, 0.7  # of that: one closed faster may grow, a slower one is too large
+STALLED = 12  # neighbourhoods without a gain before they may take twice as long, and be larger
+LONGEST = 60.0  # seconds
+BOUND_EVERY, BOUND_S = 12, 1.0  # so many neighbourhoods, then so many seconds for the bound
+CLOSED = 1e-9  # relative gap that counts as none
 BUDGETS = {"subgraph": 4_000, "window": 4_000, "blocks": 6_000, "fusion": 8_000}
+SCORE = 1e-4  # of a kind of which nothing is known
 LEAST, MOST = 400, 400_000
+NOTHING = 1e-5  # relative gain that does not count as one
 FADING = 0.85  # of what a kind is credited for older gains
 
 
@@ -38,13 +43,13 @@ class _Kind:
 
     name: str
     budget: float
-    score: float = 1e-4
+    score: float = SCORE
 
-    def learn(self, gain: float, seconds: float, is_closed: bool) -> None:
+    def learn(self, gain: float, seconds: float, limit: float, is_closed: bool) -> None:
         self.score = FADING * self.score + (1.0 - FADING) * gain / max(seconds, 0.05)
-        if is_closed and seconds < QUICKLY:
-            self.budget = min(MOST, self.budget * 1.25)
-        elif not is_closed or seconds > SLOWLY:
+        if is_closed and seconds < QUICKLY * limit:
+            self.budget = min(MOST, self.budget * 1.4)
+        elif not is_closed or seconds > SLOWLY * limit:
             self.budget = max(LEAST, self.budget * 0.7)
 
 
@@ -75,7 +80,9 @@ class Improver:
     rng: np.random.Generator
     kinds: list[_Kind] = field(init=False)
     copies: Ints = field(init=False)
-    tried: int = 0
+    patience: float = SECONDS
+    idle: int = 0
+    submitted: int = 0
 
     def __post_init__(self) -> None:
         self.copies = copies_of(self.data)
@@ -85,25 +92,40 @@ class Improver:
             names.remove("window")
         self.kinds = [_Kind(n, BUDGETS[n]) for n in names]
 
-    def run(self, seconds: float, on_better: Callable[[], None]) -> None:
-        """Search for so many seconds."""
+    def run(self, seconds: float, patience: float, on_better: Callable[[], None]) -> None:
+        """Search for so many seconds, or until so many neighbourhoods in turn gained nothing."""
         end = time.monotonic() + seconds
+        self.idle = 0
         workers = 1 if self.limits.deterministic else self.limits.workers
         with ThreadPoolExecutor(workers) as executor:
-            running: set[Future[_Answer]] = set()
-            while time.monotonic() < end and not self.limits.stop.is_set():
+            running: set[Future[_Answer | None]] = set()
+            while time.monotonic() < end and self.idle < patience and not self._is_done():
                 while len(running) < workers:
                     running.add(self._submit(executor, end))
                 done, running = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
-                for future in done:
-                    if self._apply(future.result()):
-                        on_better()
-            for future in wait(running).done:
-                if self._apply(future.result()):
-                    on_better()
+                self._take(done, on_better)
+            self._take(wait(running).done, on_better)
 
-    def _submit(self, executor: ThreadPoolExecutor, end: float) -> Future[_Answer]:
-        self.tried += 1
+    def _take(self, done: set[Future[_Answer | None]], on_better: Callable[[], None]) -> None:
+        for future in done:
+            answer = future.result()
+            if answer is None or self._apply(answer):
+                on_better()
+
+    def _is_done(self) -> bool:
+        least = self.incumbent.feasible_value
+        return self.limits.stop.is_set() or self.dual.bound >= least - CLOSED * abs(least)
+
+    def _raise_bound(self) -> None:
+        """Let messages pass for a while at the best prices: their bound rises slowly, but long."""
+        end = time.monotonic() + BOUND_S
+        while time.monotonic() < end and not self.limits.stop.is_set():
+            self.dual.settle(10)
+
+    def _submit(self, executor: ThreadPoolExecutor, end: float) -> Future[_Answer | None]:
+        self.submitted += 1
+        if self.submitted % BOUND_EVERY == 0:
+            return executor.submit(self._raise_bound)
         scores = np.array([kind.score for kind in self.kinds])
         weights = 0.25 / len(scores) + 0.75 * scores / scores.sum()
         kind = self.kinds[int(self.rng.choice(len(weights), p=weights))]
@@ -123,7 +145,7 @@ class Improver:
         price = np.inf if self.incumbent.fits else self.incumbent.price
         limits = replace(
             self.limits,
-            seconds=min(SECONDS, max(0.1, end - time.monotonic())),
+            seconds=min(self.patience, max(0.1, end - time.monotonic())),
             workers=1,
             seed=seed,
         )
@@ -143,6 +165,12 @@ class Improver:
         closed = outcome.bound >= outcome.value - 1e-9 * abs(outcome.value)
         return _Answer(kind, part.free, _strategies(part, picked), closed, time.monotonic() - began)
 
+    def _widen(self) -> None:
+        """Nothing helped for a while: larger neighbourhoods, and no kind is favoured."""
+        self.patience = min(LONGEST, 2.0 * self.patience)
+        for kind in self.kinds:
+            kind.score, kind.budget = SCORE, min(MOST, 1.5 * kind.budget)
+
     def _likely(self, view: View, rng: np.random.Generator) -> Bools:
         """Strategies whose excess is small beside a node's average share of the value: a few or
         most of them, since either may be what a neighbourhood needs."""
@@ -158,7 +186,12 @@ class Improver:
         better = self.incumbent.offer(changed)
         gain = 1.0 if not was_fitting and self.incumbent.fits else before - self.incumbent.value
         relative = max(0.0, gain) / max(abs(before), 1e-300)
-        answer.kind.learn(relative, answer.seconds, answer.is_closed)
+        answer.kind.learn(relative, answer.seconds, self.patience, answer.is_closed)
+        self.idle = 0 if relative > NOTHING else self.idle + 1
+        if self.idle == 0:
+            self.patience = SECONDS
+        elif self.idle % STALLED == 0:
+            self._widen()
         return better
 
 
