@@ -10,10 +10,11 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from solver.search.choose import choose
 from solver.search.effort import Effort
 from solver.search.order import fits, quick
 from solver.search.patterns import full_flight, is_monotone, starts
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from solver.search.ready import Ready
     from solver.search.split import Found, SplitSearch
 
+LEAST_GAIN = 1e-4
 ROUNDS = 3  # alternations from one start
 MOVES_PER_SECOND = 100  # small moves that count as a second when runs must repeat
 
@@ -40,30 +42,45 @@ class Spot:
 
 
 class Climb:
-    """One climb within a split that is ready."""
+    """One climb within a split that is ready; a `thorough` one also chooses selections anew for
+    every small move."""
 
-    def __init__(self, search: SplitSearch, effort: Effort) -> None:
+    def __init__(self, search: SplitSearch, effort: Effort, thorough: bool) -> None:
         assert search.ready is not None
-        self.search, self.effort = search, effort
+        self.search, self.effort, self.thorough = search, effort, thorough
         self.ready: Ready = search.ready
         self.best: Spot | None = None
 
     def run(self, cutoff: float, keep: Callable[[Found], None]) -> float:
         """Climb; a plan below `cutoff` (or near it) goes to `keep`. The best value seen."""
         plenty = full_flight(self.ready)
+        first: Pattern | None = None
         for held in dict.fromkeys([tuple(plenty), (1,) * len(plenty)]):
             for pattern in starts(self.ready, self.effort):
                 self._alternate(pattern, list(held), cutoff)
+                first = first or pattern
                 if self.effort.is_over():
                     break
             if self.best is not None:
                 break
-        if self.best is None:
+        if self.best is None or first is None:
             return math.inf
-        self._improve()
+        self._settle(plenty, first, cutoff)
         if self.best.value < cutoff * 1.1:
             self.search.schedule(self.best.selection, self.best.pattern, self.effort, 0.3, keep)
         return self.best.value
+
+    def _settle(self, held: list[int], first: Pattern, cutoff: float) -> None:
+        """Small moves with the selection kept, then with one chosen anew, while that helps."""
+        assert self.best is not None
+        bases, before = [first], math.inf
+        while self.best.value < before * (1 - LEAST_GAIN) and not self.effort.is_over():
+            before = self.best.value
+            self._improve()
+            bases.append(self.best.pattern)
+            if self.thorough and self._rechoose(list(dict.fromkeys(bases)), held):
+                self._alternate(self.best.pattern, held, cutoff)
+            bases = []
 
     def _note(self, selection: Selection, pattern: Pattern) -> float:
         value = self._quick(selection, pattern)
@@ -83,7 +100,8 @@ class Climb:
         seen: list[Pattern] = []
         while pattern not in seen and len(seen) < ROUNDS and not self.effort.is_over():
             seen.append(pattern)
-            choice = self.search.choose(pattern, held, cutoff * 1.2, self.effort.limits(0.1))
+            limits = self.effort.limits(0.1)
+            choice = self.search.choose(pattern, held, cutoff * 1.2, limits, prove=False)
             selection = choice.selection
             if selection is not None:
                 self._note(selection, pattern)
@@ -105,11 +123,9 @@ class Climb:
 
     def _careless(self, pattern: Pattern, held: list[int]) -> Selection | None:
         """A selection that may not fit this pattern: another stage map may still save it."""
-        chooser = self.ready.chooser
         terms = self.search.terms(pattern, held, math.inf)
-        quick_chooser = replace(chooser, exact=False)
-        choice = quick_chooser.choose(terms, pattern, held, math.inf, self.effort.limits(0.1))
-        return choice.selection
+        limits = self.effort.limits(0.1)
+        return choose(self.ready.tables, terms, math.inf, limits, prove=False).selection
 
     def _stage_map(self, selection: Selection, held: list[int]) -> Pattern | None:
         mode = self.search.spec.train.recompute
@@ -143,6 +159,23 @@ class Climb:
                         return
                     before = self.best.value
                     improved |= self._note(self.best.selection, pattern) < before * (1 - 1e-9)
+
+    def _rechoose(self, bases: Sequence[Pattern], held: list[int]) -> bool:
+        """Move one unit to another stage and choose the selection for it; whether that helped."""
+        assert self.best is not None
+        patience = Patience(self.effort, 0.5)
+        start = self.best
+        refit = Refit(self.ready, start.selection, self.search.capacity)
+        moves = itertools.permutations(range(start.pattern.stages), 2)
+        for (source, target), base in itertools.product(moves, bases):
+            for pattern in self._moved(base, source, target, refit):
+                if patience.is_over():
+                    return self.best is not start
+                limits = self.effort.limits(0.05)
+                choice = self.search.choose(pattern, held, self.best.value, limits, prove=False)
+                if choice.selection is not None:
+                    self._note(choice.selection, pattern)
+        return self.best is not start
 
     def _moved(self, pattern: Pattern, source: int, target: int, refit: Refit) -> Iterator[Pattern]:
         stage_of = shifted(pattern.stage_of, source, target)

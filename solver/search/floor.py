@@ -11,10 +11,12 @@ import numpy as np
 
 from solver.cost.collectives import Floats
 from solver.cost.quantities import COUNT, Quantity
+from solver.engine.medium import message_bound
 from solver.search.terms import extremes
-from solver.sharding.energy import Domain, Weights, energy
-from solver.sharding.messages import Messages
+from solver.sharding.lower.tables import Tables
+from solver.sharding.lower.weighted import weighted
 from solver.sharding.problem import ShardingProblem
+from solver.sharding.terms import Weights
 from solver.space.pins import PinMasks, stage_allowed
 from solver.stages.pattern import PARTS, unit_places
 
@@ -47,17 +49,16 @@ def stage_ranges(
     return [(min(a), max(a)) for a in allowed]
 
 
-def memory_floor(
-    problem: ShardingProblem, domain: Domain, ranges: list[tuple[int, int]], mode: str
-) -> float:
+def memory_floor(tables: Tables, ranges: list[tuple[int, int]], mode: str) -> float:
     """Bytes that the fullest stage needs at least."""
+    problem = tables.problem
     places = unit_places(problem)
-    floors = [_least(problem, domain, _units(problem, places, None, ranges), mode, True)]
+    floors = [_least(tables, _units(problem, places, None, ranges), mode, True)]
     forced = sorted({low for low, high in ranges if low == high})
     if problem.split.stages > 1:
         for stage in forced:
             units = _units(problem, places, stage, ranges)
-            floors.append(_least(problem, domain, units, mode, False))
+            floors.append(_least(tables, units, mode, False))
     return max(floors)
 
 
@@ -76,8 +77,8 @@ def _units(
     return units / problem.split.stages if stage is None else units
 
 
-def _least(problem: ShardingProblem, domain: Domain, units: Floats, mode: str, mean: bool) -> float:
-    least = np.inf
+def _least(tables: Tables, units: Floats, mode: str, mean: bool) -> float:
+    problem, least = tables.problem, np.inf
     for again in extremes(problem, mode):
         factors = np.zeros((*units.shape, COUNT))
         factors[..., Quantity.STATIC] = units / GIB
@@ -86,16 +87,10 @@ def _least(problem: ShardingProblem, domain: Domain, units: Floats, mode: str, m
         factors[..., Quantity.KEPT] = recomputed / GIB
         for saved in (Quantity.SAVED_B, Quantity.SAVED_W):
             factors[..., saved] = plain / GIB
-        held = {}
+        held = np.zeros((len(problem.stores), COUNT))
         for j, store in enumerate(problem.stores):
-            once = np.zeros(COUNT)
             present = units[list(store.holders), 0].sum() > 0
-            once[Quantity.STATIC] = (1 / problem.split.stages if mean else float(present)) / GIB
-            held[j] = once
-        made = energy(problem, Weights(factors, held), domain, {})
-        if any(len(kept) == 0 for kept in made.kept):
-            return np.inf
-        messages = Messages(made)
-        messages.run(SWEEPS)
-        least = min(least, messages.bound * GIB)
+            held[j, Quantity.STATIC] = (1 / problem.split.stages if mean else present) / GIB
+        bound = message_bound(weighted(tables, Weights(factors, held), {}), SWEEPS)
+        least = min(least, bound * GIB)
     return least

@@ -1,7 +1,7 @@
 """`minimize memory`: the selection whose fullest stage needs least, with as few micro-batches in
 flight as the schedule family allows.
 
-The same three steps as for time (messages, pruning, CP-SAT), with bytes in the place of seconds.
+The same steps as for time, with bytes in the place of seconds.
 Where the order is free one micro-batch can run at a time, so the least peak is that of the
 selection; the scheduler then makes the best of the memory it has.
 """
@@ -11,20 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from solver.search.choose import choose
 from solver.search.effort import Effort
 from solver.search.patterns import all_patterns, least_flight, starts
-from solver.search.prune import pruned, threshold
 from solver.search.split import Found, SplitSearch
-from solver.search.terms import stage_terms
-from solver.search.values import peak_bytes, penalty, soft_penalties
-from solver.sharding.energy import Weights, energy
-from solver.sharding.messages import Messages
-from solver.sharding.model import ShardingModel
-from solver.sharding.terms import StageTerms
+from solver.search.values import peak_bytes, penalty
+from solver.sharding.lower.lowering import Aim
 from solver.stages.pattern import Pattern
-
-GIB = 2.0**30
-SWEEPS = 8
 
 
 def search_memory(
@@ -57,13 +50,6 @@ def search_memory(
     search.close(max(floor, min(bounds, default=math.inf)) if complete else floor)
 
 
-def _memory_weights(terms: StageTerms) -> Weights:
-    """The mean stage memory in GiB: at most the largest."""
-    return Weights(
-        terms.memory.mean(axis=0) / GIB, dict(enumerate(terms.held_memory.mean(axis=0) / GIB))
-    )
-
-
 def _try(
     search: SplitSearch,
     pattern: Pattern,
@@ -76,38 +62,22 @@ def _try(
     ready = search.ready
     assert ready is not None
     held = least_flight(ready, pattern)
-    terms = stage_terms(ready.problem, pattern, held, search.capacity)
-    weights = _memory_weights(terms)
-    extra = search.unit_penalty(pattern)
-    room = (cutoff - reserve - extra) / GIB
-    shares = {n: p / GIB for n, p in soft_penalties(ready.pins).items()}
-    made = energy(ready.problem, weights, ready.domain, shares, room)
-    if any(len(kept) == 0 for kept in made.kept):
-        return cutoff
-    messages = Messages(made)
-    messages.run(SWEEPS)
-    marginals = messages.marginals()
-    level = threshold(made, marginals, room)
-    domain = pruned(ready.problem, ready.pins, ready.domain, made, marginals, weights, level)
-    slowest = search.step_limit if math.isfinite(search.step_limit) else 1e3
-    model = ShardingModel(
-        ready.problem, terms, domain, ready.pins, slowest / 4e6, minimize_memory=True
-    )
-    if math.isfinite(search.step_limit):
-        model.limit_makespan(search.step_limit)
-    result = model.solve(effort.limits(0.5))
-    bound = min(level * GIB, max(result.bound, messages.bound * GIB)) + reserve + extra
-    if result.selection is None:
-        return min(bound, cutoff) if result.status != "infeasible" else min(level * GIB, cutoff)
-    peak = float(peak_bytes(ready.problem, pattern, held, result.selection).max())
-    paid = extra + penalty(ready.problem, ready.pins, result.selection)
+    terms = search.terms(pattern, held, search.capacity)
+    extra = search.unit_penalty(pattern) + reserve
+    aim = Aim("memory", search.step_limit)
+    choice = choose(ready.tables, terms, cutoff - extra, effort.limits(0.5), aim)
+    bound = min(choice.bound + extra, cutoff)
+    if choice.selection is None:
+        return bound
+    peak = float(peak_bytes(ready.problem, pattern, held, choice.selection).max())
+    paid = extra + penalty(ready.problem, ready.pins, choice.selection)
     tight = min(search.capacity, peak * (1 + 1e-12))
     search.schedule(
-        result.selection,
+        choice.selection,
         pattern,
         effort,
         0.3,
-        lambda found: keep(Found(found.plan, peak + reserve + paid)),
+        lambda found: keep(Found(found.plan, peak + paid)),
         capacity=tight,
     )
-    return min(bound, cutoff)
+    return bound

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from solver.search.choose import Chooser
-from solver.sharding.energy import Domain
+from solver.sharding.lower.tables import Tables
 from solver.sharding.problem import ShardingProblem
 from solver.space.pins import PinMasks
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Tables, pins as masks, what the hard pins leave, and the chooser of selections."""
+    """The problem, pins as masks, and the tables of what the hard pins leave."""
 
     problem: ShardingProblem
     pins: tuple[PinMasks, ...]
-    domain: Domain
-    chooser: Chooser
+    tables: Tables
 
     def recompute_wishes(self) -> dict[int, bool]:
         """Units whose recomputation a hard pin decides."""

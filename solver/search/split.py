@@ -6,13 +6,11 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
 from dsl.spec import Spec
-from solver.cost.collectives import Floats
 from solver.cpsat import Limits
+from solver.engine.medium import message_bound
 from solver.plan.document import Plan, capacity
-from solver.search.choose import Choice, Chooser
+from solver.search.choose import Choice, choose
 from solver.search.climb import Climb
 from solver.search.cuts import memory_never_binds, monotone_cut
 from solver.search.effort import Effort
@@ -23,8 +21,9 @@ from solver.search.ready import Ready
 from solver.search.terms import bound_weights, priced_weights, stage_terms
 from solver.search.values import broken, penalty, soft_penalties
 from solver.sharding.build import Frame, NoStrategyError, build, keep_strategies, with_edges
-from solver.sharding.energy import Domain, Energy, energy, full_domain
-from solver.sharding.messages import Messages
+from solver.sharding.domain import Domain, alone, hard_domain, not_too_dear, own_costs
+from solver.sharding.lower.tables import Tables, tables
+from solver.sharding.lower.weighted import weighted
 from solver.sharding.problem import Selection, ShardingProblem
 from solver.sharding.terms import Cut, StageTerms
 from solver.space.mesh import Split
@@ -61,27 +60,6 @@ def goal_of(spec: Spec) -> Goal:
     return Goal(capacity(spec), min(steps, default=math.inf))
 
 
-def hard_domain(problem: ShardingProblem, pins: tuple[PinMasks, ...]) -> Domain | None:
-    """What the hard pins leave; None when a node or a store has nothing left, or when a pin asks
-    for a recomputation that the training settings rule out."""
-    ruled_out = {"auto": None, "none": True, "full": False}[problem.spec.train.recompute]
-    for wish in (w for pin in pins if pin.is_hard for w in pin.units):
-        if wish.again is not None and (wish.again != wish.inverted) is ruled_out:
-            return None
-    domain = full_domain(problem)
-    nodes, stores = list(domain.nodes), list(domain.stores)
-    for pin in pins:
-        if not pin.is_hard:
-            continue
-        for number, breaks in pin.nodes.items():
-            nodes[number] = nodes[number] & ~breaks
-        for number, breaks in pin.stores.items():
-            stores[number] = stores[number] & ~breaks
-    if not all(mask.any() for mask in nodes) or not all(mask.any() for mask in stores):
-        return None
-    return Domain(tuple(nodes), tuple(stores))
-
-
 class SplitSearch:
     """The search within one split.
 
@@ -109,7 +87,8 @@ class SplitSearch:
             self.close(math.inf)
             return
         problem, _, domain = made
-        self.bound = _alone(self._relaxed(problem, domain, {}, math.inf))
+        rows = bound_weights(problem)
+        self.bound = max(alone(own_costs(problem, row, domain, {})) for row in rows)
 
     def _start(self, coarse: bool) -> tuple[ShardingProblem, tuple[PinMasks, ...], Domain] | None:
         try:
@@ -120,22 +99,10 @@ class SplitSearch:
         domain = hard_domain(problem, pins)
         return None if domain is None else (problem, pins, domain)
 
-    def _relaxed(
-        self,
-        problem: ShardingProblem,
-        domain: Domain,
-        penalties: dict[int, Floats],
-        cutoff: float,
-    ) -> Energy:
-        """An energy whose minimum bounds every pattern, memory aside: of several the one that
-        promises most."""
-        made = [energy(problem, w, domain, penalties, cutoff) for w in bound_weights(problem)]
-        return max(made, key=_alone)
-
     def sketch(self, cutoff: float, effort: Effort, report: Callable[[Found], None]) -> None:
         """A first plan from the coarse strategies, without a bound."""
         if self._set_coarse():
-            self.estimate = min(self.estimate, Climb(self, effort).run(cutoff, report))
+            self.estimate = min(self.estimate, Climb(self, effort, thorough=False).run(cutoff, report))
             self.ready = None
 
     def _set_coarse(self) -> bool:
@@ -143,9 +110,14 @@ class SplitSearch:
         if made is None:
             return False
         problem, pins, domain = made
-        problem = with_edges(problem)
-        self.ready = Ready(problem, pins, domain, Chooser(problem, pins, domain, exact=False))
+        self._set_ready(with_edges(problem), pins, domain)
         return True
+
+    def _set_ready(
+        self, problem: ShardingProblem, pins: tuple[PinMasks, ...], domain: Domain
+    ) -> Ready:
+        self.ready = Ready(problem, pins, tables(problem, domain, pins))
+        return self.ready
 
     def prepare(self, cutoff: float) -> None:
         """All tables and a lower bound on every plan of this split below `cutoff`.
@@ -157,35 +129,43 @@ class SplitSearch:
             self.close(math.inf)
             return
         problem, pins, domain = made
-        alone = self._relaxed(problem, domain, soft_penalties(pins), cutoff)
-        if any(len(kept) == 0 for kept in alone.kept):
+        left = self._without_dear(problem, pins, domain, cutoff)
+        if left is None:
             self.close(cutoff)
             return
-        masks = [
-            np.isin(np.arange(node.size), kept)
-            for node, kept in zip(problem.nodes, alone.kept, strict=True)
-        ]
-        problem = with_edges(keep_strategies(problem, masks))
+        problem = with_edges(left)
         pins = compile_pins(problem)
         remaining = hard_domain(problem, pins)
         assert remaining is not None
-        relaxed = self._relaxed(problem, remaining, soft_penalties(pins), cutoff)
-        if any(len(kept) == 0 for kept in relaxed.kept):
-            self.close(cutoff)
-            return
-        messages = Messages(relaxed)
-        messages.run(SWEEPS)
-        self.bound = max(self.bound, messages.bound)
+        ready = self._set_ready(problem, pins, remaining)
+        shares = soft_penalties(pins)
+        for row in bound_weights(problem):
+            self.bound = max(self.bound, message_bound(weighted(ready.tables, row, shares), SWEEPS))
         if self.bound < cutoff:
-            self.bound = max(self.bound, self._tight_bound(problem, remaining, cutoff))
+            self.bound = max(self.bound, self._tight_bound(ready.tables, cutoff))
         if self.bound >= cutoff:
             self.close(self.bound)
-            return
-        self.ready = Ready(problem, pins, remaining, Chooser(problem, pins, remaining, exact=True))
-        if math.isinf(cutoff) and self.memory_floor() > self.capacity:
+        elif math.isinf(cutoff) and self.memory_floor() > self.capacity:
             self.close(math.inf)
 
-    def _tight_bound(self, problem: ShardingProblem, domain: Domain, cutoff: float) -> float:
+    def _without_dear(
+        self,
+        problem: ShardingProblem,
+        pins: tuple[PinMasks, ...],
+        domain: Domain,
+        cutoff: float,
+    ) -> ShardingProblem | None:
+        """The problem without strategies that alone cost too much; None: nothing is left."""
+        shares = soft_penalties(pins)
+        masks = [*domain.nodes]
+        for row in bound_weights(problem):
+            own = own_costs(problem, row, domain, shares)
+            if alone(own) > cutoff:
+                return None
+            masks = [a & b for a, b in zip(masks, not_too_dear(own, cutoff), strict=True)]
+        return keep_strategies(problem, masks) if all(mask.any() for mask in masks) else None
+
+    def _tight_bound(self, made: Tables, cutoff: float) -> float:
         """The bound with a price on memory: on average over stages, one micro-batch must fit.
 
         Lagrangian relaxation: at every price the bound holds; prices rise while that helps.
@@ -193,15 +173,9 @@ class SplitSearch:
         best, price = -math.inf, 0.05 * self.bound / max(self.capacity, 1.0)
         mode = self.spec.train.recompute
         for _ in range(PRICES):
-            here = math.inf
-            for weights in priced_weights(problem, price, mode):
-                made = energy(problem, weights, domain, {}, cutoff + price * self.capacity)
-                if any(len(kept) == 0 for kept in made.kept):
-                    continue  # nothing below the cutoff
-                messages = Messages(made)
-                messages.run(3)
-                here = min(here, messages.bound - price * self.capacity)
-            here = min(here, cutoff)
+            rows = priced_weights(made.problem, price, mode)
+            here = min(message_bound(weighted(made, row, {}), SWEEPS) for row in rows)
+            here = min(here - price * self.capacity, cutoff)
             if here <= best:
                 break
             best, price = here, price * 3
@@ -219,7 +193,7 @@ class SplitSearch:
         if ranges is None:
             return math.inf
         mode = self.spec.train.recompute
-        return memory_floor(ready.problem, ready.domain, ranges, mode)
+        return memory_floor(ready.tables, ranges, mode)
 
     # ---- search ----------------------------------------------------------------------------
 
@@ -232,7 +206,8 @@ class SplitSearch:
         assert self.ready is not None
         for pattern in starts(self.ready, effort):
             held = least_flight(self.ready, pattern)
-            choice = self.choose(pattern, held, self.step_limit, effort.limits(0.5))
+            limits = effort.limits(0.5)
+            choice = self.choose(pattern, held, self.step_limit, limits, prove=False)
             if choice.selection is not None:
                 ordered = self.schedule(choice.selection, pattern, effort, 0.2, lambda _: None)
                 found = ordered.actions is not None and ordered.makespan <= self.step_limit
@@ -260,19 +235,21 @@ class SplitSearch:
                 bounds.append(self._try(pattern, best, effort, keep, len(patterns)))
             self.close(min(bounds, default=math.inf))
         else:
-            Climb(self, effort).run(best, keep)
+            Climb(self, effort, thorough=True).run(best, keep)
             nothing = best == cutoff and self.memory_floor() > self.capacity
             self.close(math.inf if nothing else self.bound)
 
     # ---- one pattern -----------------------------------------------------------------------
 
-    def choose(self, pattern: Pattern, held: list[int], cutoff: float, limits: Limits) -> Choice:
+    def choose(
+        self, pattern: Pattern, held: list[int], cutoff: float, limits: Limits, prove: bool = True
+    ) -> Choice:
         """The best selection for a pattern, `held[s]` micro-batches in flight; weights included."""
         ready = self.ready
         assert ready is not None
         terms = self.terms(pattern, held, self.capacity)
         extra = self.unit_penalty(pattern)
-        choice = ready.chooser.choose(terms, pattern, held, cutoff - extra, limits)
+        choice = choose(ready.tables, terms, cutoff - extra, limits, prove=prove)
         return Choice(choice.selection, choice.value + extra, choice.bound + extra)
 
     def terms(self, pattern: Pattern, held: list[int], capacity: float) -> StageTerms:
@@ -335,7 +312,8 @@ class SplitSearch:
             if bound >= cutoff * (1 - 1e-9) or not never or effort.is_over():
                 break
             cuts.append(monotone_cut(ready.problem, choice.selection, pattern, f, ordered.bound))
-            choice = ready.chooser.refine(terms, cuts, cutoff - extra, effort.limits(0.2))
+            limits = effort.limits(0.2)
+            choice = choose(ready.tables, terms, cutoff - extra, limits, cuts=cuts)
             bound = max(bound, choice.bound + extra)
             if choice.selection is None:
                 break
@@ -390,8 +368,3 @@ class SplitSearch:
         )
         keep(Found(plan, ordered.makespan + paid))
         return ordered
-
-
-def _alone(made: Energy) -> float:
-    """The sum of the least unary costs (infinite when a node has nothing left)."""
-    return math.fsum(float(theta.min(initial=np.inf)) for theta in made.unary)

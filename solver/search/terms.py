@@ -14,9 +14,8 @@ import numpy as np
 
 from solver.cost.collectives import Floats
 from solver.cost.quantities import COUNT, Quantity
-from solver.sharding.energy import Weights
 from solver.sharding.problem import ShardingProblem
-from solver.sharding.terms import StageTerms
+from solver.sharding.terms import StageTerms, Weights
 from solver.stages.figures import FUSED_FAMILIES
 from solver.stages.pattern import PARTS, Counts, Pattern, counts
 
@@ -111,17 +110,6 @@ def _held(problem: ShardingProblem, number: Counts, ramps: int) -> tuple[Floats,
     return time, memory
 
 
-def mean_weights(terms: StageTerms, price: float) -> Weights:
-    """One objective from the rows: the mean over the stages' own rows is at most their maximum.
-
-    `price` is seconds per byte of the mean stage memory.
-    """
-    own = slice(0, len(terms.memory))
-    units = terms.time[own].mean(axis=0) + price * terms.memory.mean(axis=0)
-    held = terms.held_time[own].mean(axis=0) + price * terms.held_memory.mean(axis=0)
-    return Weights(units, dict(enumerate(held)))
-
-
 def bound_weights(problem: ShardingProblem) -> list[Weights]:
     """Objectives that each bound the step time of *every* pattern of the split from below, with P
     stages, m micro-batches and W = F + B + weight gradients the work of one micro-batch.
@@ -170,9 +158,9 @@ def priced_weights(problem: ShardingProblem, price: float, mode: str) -> Iterato
         factors[..., Quantity.STATIC] = each * units
         factors[..., Quantity.KEPT] = each * again
         factors[..., Quantity.SAVED_B] = factors[..., Quantity.SAVED_W] = each * plain
-        once = base.held[0].copy() if base.held else np.zeros(COUNT)
-        once[Quantity.STATIC] = each
-        yield Weights(factors, dict.fromkeys(range(len(problem.stores)), once))
+        held = base.held.copy()
+        held[:, Quantity.STATIC] = each
+        yield Weights(factors, held)
 
 
 def extremes(problem: ShardingProblem, mode: str) -> Iterator[Floats]:
@@ -201,7 +189,6 @@ def unit_counts(problem: ShardingProblem) -> Floats:
 def _everywhere(problem: ShardingProblem, factor: dict[Quantity, float]) -> Weights:
     """The same factors for every unit of the graph, wherever it is."""
     units = unit_counts(problem)
-    once = np.zeros(COUNT)
-    once[Quantity.STEP] = factor.get(Quantity.STEP, 0.0)
-    held = dict.fromkeys(range(len(problem.stores)), once)
+    held = np.zeros((len(problem.stores), COUNT))
+    held[:, Quantity.STEP] = factor.get(Quantity.STEP, 0.0)
     return Weights(unit_factors(units, np.zeros_like(units), factor), held)

@@ -10,6 +10,15 @@ from solver.stages.pattern import Counts
 
 
 @dataclass(frozen=True, slots=True)
+class Weights:
+    """One weighted sum of all quantities: `units` is [class, part, quantity]; `held` [store,
+    quantity] replaces it for STATIC and STEP of parameters that are held once per stage."""
+
+    units: Floats
+    held: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class StageTerms:
     """How the quantities of a unit enter a stage's time and bytes.
 

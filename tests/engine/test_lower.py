@@ -18,12 +18,11 @@ from solver.engine.evaluate import value
 from solver.engine.problem import as_selection
 from solver.search import frame
 from solver.search.cuts import monotone_cut
-from solver.search.split import hard_domain
 from solver.search.terms import stage_terms
 from solver.search.values import peak_bytes as peaks
 from solver.search.values import penalty, row_values
 from solver.sharding.build import build, with_edges
-from solver.sharding.energy import Domain
+from solver.sharding.domain import Domain, hard_domain
 from solver.sharding.lower import memory
 from solver.sharding.lower.cuts import SMALLER
 from solver.sharding.lower.lowering import Aim, Lowered, lower

@@ -17,7 +17,7 @@ import numpy as np
 
 from solver.cost.collectives import Floats
 from solver.cost.quantities import Quantity
-from solver.sharding.energy import Bools, Domain
+from solver.sharding.domain import Bools, Domain
 from solver.sharding.lower.blocks import FIGURES, GATHERED, Block, Rates, block
 from solver.sharding.problem import Edge, Labels, ShardingProblem, Store
 from solver.space.pins import PinMasks
