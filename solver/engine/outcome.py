@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from solver.engine.problem import Selection
 
+CLOSED = 1e-9
+"""A relative gap that counts as none: sums of floats differ by as much."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
@@ -29,6 +32,11 @@ class Outcome:
         if self.selection is None:
             return math.inf
         return max(0.0, self.value - self.bound) / max(abs(self.value), 1e-300)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing better is left to be found, up to rounding."""
+        return self.is_infeasible or self.gap <= CLOSED
 
 
 Report = Callable[[Outcome], None]

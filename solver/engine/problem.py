@@ -135,6 +135,11 @@ class Problem:
     pins: tuple[Pin, ...] = ()
     constant: float = 0.0
 
+    @property
+    def size(self) -> int:
+        """Number of strategies and of cells of tables."""
+        return sum(n.size for n in self.nodes) + sum(e.table.size for e in self.edges)
+
 
 def identity(size: int) -> Labels:
     """The labels of a node whose strategies are all told apart."""
