@@ -9,10 +9,10 @@ Outcome <--restore-- selection <--join------+
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import dataclass, field, replace
 
 from solver.cpsat import Limits
+from solver.engine.clock import Clock
 from solver.engine.evaluate import value
 from solver.engine.exact import solve_exact
 from solver.engine.outcome import Outcome, Report
@@ -22,24 +22,27 @@ from solver.engine.reduce.pins import pins
 from solver.engine.reduce.pipeline import reduce
 from solver.engine.reduce.step import Infeasible, Step
 
-SMALL = 3_000  # entries of tables and costs that CP-SAT takes without any preparation
+SMALL = 3_000  # strategies and cells of tables that CP-SAT takes without any preparation
 LEAST_S = 2.0  # for a part, where there is time: small ones are worth proving
 
 
 def solve(problem: Problem, limits: Limits, report: Report) -> Outcome:
     """The best selection within the limits and a bound on all; `report` sees every better one."""
-    end = time.monotonic() + limits.seconds
+    clock = Clock(limits.deterministic)
+    end = clock.now() + limits.seconds
     try:
         step = reduce(problem)
     except Infeasible:
         return Outcome(None, math.inf, math.inf)
-    parts = sorted(split(step.problem), key=lambda part: size(part.problem))
+    parts = sorted(split(step.problem), key=lambda part: part.problem.size)
     whole = _Whole(problem, step, parts, report)
-    for number, part in enumerate(parts):
-        left = limits.seconds if limits.deterministic else max(0.05, end - time.monotonic())
-        share = size(part.problem) / sum(size(p.problem) for p in parts[number:])
+    rest = sum(part.problem.size for part in parts)
+    for part in parts:
+        left = max(0.05, end - clock.now())
+        share = part.problem.size / max(1, rest)
+        rest -= part.problem.size
         seconds = max(share * left, min(LEAST_S, 0.1 * left))
-        outcome = _solve_part(part.problem, replace(limits, seconds=seconds), whole.listen)
+        outcome = _solve_part(part.problem, replace(limits, seconds=seconds), clock, whole.listen)
         if outcome.is_infeasible:
             return outcome
         whole.outcomes.append(outcome)
@@ -73,14 +76,11 @@ class _Whole:
         return Outcome(selection, found, min(bound, found))
 
 
-def size(problem: Problem) -> int:
-    """Strategies and entries of tables, at least 1."""
-    return 1 + sum(n.size for n in problem.nodes) + sum(e.table.size for e in problem.edges)
-
-
-def _solve_part(problem: Problem, limits: Limits, report: Report) -> Outcome:
-    if size(problem) <= SMALL:
-        return solve_exact(problem, limits)
+def _solve_part(problem: Problem, limits: Limits, clock: Clock, report: Report) -> Outcome:
+    if problem.size <= SMALL:
+        outcome = solve_exact(problem, limits)
+        clock.count_model(problem.size, limits.seconds, outcome.is_closed)
+        return outcome
     from solver.engine.large import solve_large
 
     made = pins(problem) or Step(problem, lambda selection: selection)
@@ -90,4 +90,4 @@ def _solve_part(problem: Problem, limits: Limits, report: Report) -> Outcome:
             return outcome
         return replace(outcome, selection=made.restore(outcome.selection))
 
-    return restored(solve_large(made.problem, limits, lambda found: report(restored(found))))
+    return restored(solve_large(made.problem, limits, clock, lambda found: report(restored(found))))

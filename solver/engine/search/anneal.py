@@ -25,10 +25,9 @@ def applies(data: Arrays, highest: Floats) -> bool:
 
 @dataclass(slots=True)
 class Annealer:
-    """Annealing over one problem; `stop` [0] ends a run early."""
+    """Annealing over one problem."""
 
     data: Arrays
-    stop: Bools = field(default_factory=lambda: np.zeros(1, dtype=np.bool_))
     tables: Floats = field(init=False)
     costs: Floats = field(init=False)
 
@@ -98,6 +97,5 @@ class Annealer:
             least,
             SLACK * float(np.abs(data.capacity).max(initial=1.0)),
             chosen.copy(),
-            self.stop,
         )
         return found

@@ -8,7 +8,6 @@ block between.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
 from solver.engine.problem import Floats
@@ -16,7 +15,6 @@ from solver.engine.relaxation.arrays import Ints
 
 BLOCK = 64
 WIDE = 4096  # nodes that one move may look at
-Bools = npt.NDArray[np.bool_]
 
 
 @njit(cache=True, nogil=True)
@@ -162,13 +160,14 @@ def anneal(
     least: Floats,
     slack: float,
     chosen: Ints,
-    stop_flag: Bools,
 ) -> Ints:
     """Anneal `chosen` in place; the best selection met in the colder half is returned.
 
     A move gives one node another of its candidates, and lets its neighbours, theirs, and so on take
     their best answer, each once, `most_moved` nodes at most. It is kept when the cost allows it at
     the temperature and every point has room.
+
+    One long function, since a call with twenty arrays per move would cost as much as the move.
     """
     np.random.seed(seed)
     count = len(first) - 1
@@ -183,8 +182,6 @@ def anneal(
     value, best = 0.0, 0.0
     found = chosen.copy()
     for move in range(moves):
-        if stop_flag[0]:
-            break
         temperature = hot * (cold / hot) ** (move / moves)
         node = movable[np.random.randint(len(movable))]
         choices = candidates_at[node + 1] - candidates_at[node]

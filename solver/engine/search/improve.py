@@ -8,7 +8,7 @@ gains there.
 
 from __future__ import annotations
 
-import time
+import math
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
@@ -16,7 +16,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from solver.cpsat import Limits
+from solver.engine.clock import Clock
 from solver.engine.exact import solve_exact
+from solver.engine.outcome import CLOSED
 from solver.engine.problem import Bools, Problem
 from solver.engine.relaxation.arrays import Arrays, Ints
 from solver.engine.relaxation.dual import Dual
@@ -29,7 +31,7 @@ QUICKLY, SLOWLY = 0.25, 0.7  # of that: one closed faster may grow, a slower one
 STALLED = 12  # neighbourhoods without a gain before they may take twice as long, and be larger
 LONGEST = 60.0  # seconds
 BOUND_EVERY, BOUND_S = 12, 1.0  # so many neighbourhoods, then so many seconds for the bound
-CLOSED = 1e-9  # relative gap that counts as none
+SWEEPS = 4  # for the bound, between looks at the time and at a wish to stop
 BUDGETS = {"subgraph": 4_000, "window": 4_000, "blocks": 6_000, "fusion": 8_000}
 SCORE = 1e-4  # of a kind of which nothing is known
 LEAST, MOST = 400, 400_000
@@ -68,7 +70,8 @@ class _Answer:
 class Improver:
     """Improves `incumbent`; `dual` tells what is likely, and how good a selection can be at best.
 
-    `all_strategies` [strategy] is what is not yet excluded.
+    `all_strategies` [strategy] is what is not yet excluded; `raising` the last job for the bound,
+    of which one runs at a time, since messages know no locks.
     """
 
     problem: Problem
@@ -77,12 +80,14 @@ class Improver:
     incumbent: Incumbent
     all_strategies: Bools
     limits: Limits
+    clock: Clock
     rng: np.random.Generator
     kinds: list[_Kind] = field(init=False)
     copies: Ints = field(init=False)
     patience: float = SECONDS
     idle: int = 0
     submitted: int = 0
+    raising: Future[_Answer | None] | None = None
 
     def __post_init__(self) -> None:
         self.copies = copies_of(self.data)
@@ -94,12 +99,12 @@ class Improver:
 
     def run(self, seconds: float, patience: float, on_better: Callable[[], None]) -> None:
         """Search for so many seconds, or until so many neighbourhoods in turn gained nothing."""
-        end = time.monotonic() + seconds
+        end = self.clock.now() + seconds
         self.idle = 0
         workers = 1 if self.limits.deterministic else self.limits.workers
         with ThreadPoolExecutor(workers) as executor:
             running: set[Future[_Answer | None]] = set()
-            while time.monotonic() < end and self.idle < patience and not self._is_done():
+            while self.clock.now() < end and self.idle < patience and not self._is_done():
                 while len(running) < workers:
                     running.add(self._submit(executor, end))
                 done, running = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
@@ -118,56 +123,59 @@ class Improver:
 
     def _raise_bound(self) -> None:
         """Let messages pass for a while at the best prices: their bound rises slowly, but long."""
-        end = time.monotonic() + BOUND_S
-        while time.monotonic() < end and not self.limits.stop.is_set():
-            self.dual.settle(10)
+        end = self.clock.now() + BOUND_S
+        while self.clock.now() < end and not self.limits.stop.is_set():
+            self.dual.settle(SWEEPS)
+            self.clock.count_sweeps(self.data, SWEEPS)
 
     def _submit(self, executor: ThreadPoolExecutor, end: float) -> Future[_Answer | None]:
         self.submitted += 1
-        if self.submitted % BOUND_EVERY == 0:
-            return executor.submit(self._raise_bound)
+        if self.submitted % BOUND_EVERY == 0 and (self.raising is None or self.raising.done()):
+            self.raising = executor.submit(self._raise_bound)
+            return self.raising
+        kind = self._choose_kind()
+        seed = int(self.rng.integers(2**31))
+        seconds = min(self.patience, max(0.1, end - self.clock.now()))
+        limits = replace(self.limits, seconds=seconds, workers=1, seed=seed)
+        price = math.inf if self.incumbent.fits else self.incumbent.price
+        return executor.submit(self._solve, kind, self._view(), price, limits, seed)
+
+    def _choose_kind(self) -> _Kind:
         scores = np.array([kind.score for kind in self.kinds])
         weights = 0.25 / len(scores) + 0.75 * scores / scores.sum()
-        kind = self.kinds[int(self.rng.choice(len(weights), p=weights))]
-        seed = int(self.rng.integers(2**31))
-        chosen, room = self.incumbent.chosen, self.incumbent.room
+        return self.kinds[int(self.rng.choice(len(weights), p=weights))]
+
+    def _view(self) -> View:
+        chosen = self.incumbent.chosen
         assert chosen is not None
-        view = View(
+        return View(
             self.data,
             chosen,
-            room,
+            self.incumbent.room,
             self.all_strategies,
             self.dual.excess,
             self.dual.best_prices,
             [x for _, x in self.incumbent.pool],
             self.copies,
         )
-        price = np.inf if self.incumbent.fits else self.incumbent.price
-        limits = replace(
-            self.limits,
-            seconds=min(self.patience, max(0.1, end - time.monotonic())),
-            workers=1,
-            seed=seed,
-        )
-        return executor.submit(self._solve, kind, view, float(price), limits, seed)
 
     def _solve(self, kind: _Kind, view: View, price: float, limits: Limits, seed: int) -> _Answer:
-        began = time.monotonic()
+        began = self.clock.now()
         rng = np.random.default_rng(seed)
         view = replace(view, likely=self._likely(view, rng))
         mask = free(kind.name, view, int(kind.budget * rng.uniform(0.5, 1.0)), rng)
         used = self.data.capacity - view.room
         part = restricted(self.problem, self.data, view.chosen, used, mask, price)
-        if not len(part.free):
-            return _Answer(kind, part.free, part.free, True, time.monotonic() - began)
         outcome = solve_exact(part.problem, limits, part.hint)
         picked = part.hint if outcome.selection is None else outcome.selection
-        closed = outcome.bound >= outcome.value - 1e-9 * abs(outcome.value)
-        return _Answer(kind, part.free, _strategies(part, picked), closed, time.monotonic() - began)
+        self.clock.count_model(part.problem.size, limits.seconds, outcome.is_closed)
+        took = self.clock.now() - began
+        return _Answer(kind, part.free, _strategies(part, picked), outcome.is_closed, took)
 
     def _widen(self) -> None:
         """Nothing helped for a while: larger neighbourhoods, and no kind is favoured."""
         self.patience = min(LONGEST, 2.0 * self.patience)
+        self.incumbent.press()
         for kind in self.kinds:
             kind.score, kind.budget = SCORE, min(MOST, 1.5 * kind.budget)
 

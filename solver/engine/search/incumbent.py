@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from solver.engine.evaluate import overflows
 from solver.engine.problem import Floats, Problem
 from solver.engine.relaxation.arrays import Arrays, Ints
 from solver.engine.relaxation.dual import energy_of, use_of
 
 POOL = 24
 ROUNDING = 1e-9  # of a capacity: sums of floats
+DEARER = 4.0  # price of overflow after no way was found to have less of it, of that before
 
 
 @dataclass(slots=True)
@@ -48,7 +50,7 @@ class Incumbent:
         if math.isinf(energy):
             return False
         room = self.data.capacity - use_of(self.data, chosen)
-        overflow, paid = self._overflow(room)
+        overflow, paid = self._overflow(chosen, room)
         if overflow and math.isinf(self.price):
             self.price = 10.0 * max(abs(energy), 1.0) / self._unit()
         value = energy + paid + (overflow * self.price if overflow else 0.0)
@@ -64,8 +66,17 @@ class Incumbent:
         """A thousandth of the largest capacity."""
         return 1e-3 * max(float(np.abs(self.data.capacity).max(initial=0.0)), 1e-300)
 
-    def _overflow(self, room: Floats) -> tuple[float, float]:
-        """Overflow of hard resources, and what that of soft ones costs."""
+    def press(self) -> None:
+        """Make overflow of hard resources dearer, if the incumbent has any."""
+        if self.chosen is not None and not self.fits:
+            self.value += self.overflow * self.price * (DEARER - 1.0)
+            self.price *= DEARER
+
+    def _overflow(self, chosen: Ints, room: Floats) -> tuple[float, float]:
+        """Overflow of hard resources, and what that of soft ones costs.
+
+        Where a hard capacity is met up to rounding, the definition decides.
+        """
         over, paid = 0.0, 0.0
         at = self.data.resource_at
         for number, resource in enumerate(self.problem.resources):
@@ -73,7 +84,9 @@ class Incumbent:
             most = float(here.max(initial=0.0))
             if resource.is_hard:
                 scale = float(np.abs(resource.capacity).max(initial=0.0))
-                over += most if most > ROUNDING * scale else 0.0
+                if abs(here.max(initial=-math.inf)) <= ROUNDING * scale:
+                    most = overflows(self.problem, chosen)[number]
+                over += most
             else:
                 paid += resource.price * most
         return over, paid

@@ -71,7 +71,7 @@ def _any_node(view: View, rng: np.random.Generator) -> int:
 def _sharing_a_point(view: View, rng: np.random.Generator) -> list[int]:
     """Nodes with uses at one point, drawn from those with prices or little room."""
     capacity = np.maximum(np.abs(view.data.capacity), 1e-300)
-    tight = np.exp(-20.0 * np.maximum(view.room, 0.0) / capacity)
+    tight = np.exp(-20.0 * np.maximum(view.room, 0.0) / capacity) + 1e-12
     total = float(view.prices.sum())
     weights = tight / tight.sum() + (view.prices / total if total > 0 else 0.0)
     point = int(rng.choice(len(weights), p=weights / weights.sum()))
