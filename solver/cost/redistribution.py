@@ -34,7 +34,7 @@ COLLECTIVE_NAMES = {
     EXCHANGE: "all_to_all",
     GATHER: "all_gather",
 }
-MOST_SUB_AXES = 20  # three masks share one 64-bit word
+MOST_SUB_AXES = 20  # a million sets
 
 
 def _transition_table() -> npt.NDArray[np.int8]:
@@ -66,6 +66,16 @@ class Wires:
     exchange_rate: Floats
     exchange_latency: Floats
 
+    def rates(self) -> tuple[Floats, ...]:
+        """The arrays that `solver.cost.redistribution_kernels` reads, in its order."""
+        return (
+            self.degree,
+            self.scatter_rate,
+            self.scatter_latency,
+            self.exchange_rate,
+            self.exchange_latency,
+        )
+
     def local_elements(self, states: States, elements: float) -> Floats:
         """Elements on one device of a tensor of `elements` in these states."""
         cut = np.where(states < NONE, self.sizes, 1)
@@ -94,63 +104,53 @@ def make_wires(parts: Sequence[SubAxis]) -> Wires:
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """The collectives of a redistribution; arrays over whatever was broadcast.
+    """The collectives of a redistribution, [kind]: the set of sub-axes that take part, bytes per
+    collective, seconds (zero where it has no sub-axis)."""
 
-    `members[code]` is the set of sub-axes, `volume` and `seconds` are per collective, in the order
-    they run (zero where that collective has no sub-axis).
-    """
-
-    members: dict[int, Masks]
-    volume: dict[int, Floats]
-    seconds: dict[int, Floats]
-
-    @property
-    def total_seconds(self) -> Floats:
-        """All of them one after the other."""
-        return np.asarray(sum(self.seconds.values()), dtype=np.float64)
-
-
-def _members(source: States, target: States) -> dict[int, Masks]:
-    """For every kind of step, the set of sub-axes that take it."""
-    width = source.shape[-1]
-    if width > MOST_SUB_AXES:
-        raise ValueError(f"more than {MOST_SUB_AXES} sharding sub-axes")
-    shape = np.broadcast_shapes(source.shape[:-1], target.shape[:-1])
-    words = [np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)]
-    for a in range(width):
-        bits = np.zeros((2, 16, 16), dtype=np.int64)
-        for code in range(6):
-            bits[code // 3][code == _TRANSITION] |= 1 << (code % 3 * width + a)
-        here, there = source[..., a], target[..., a]
-        words[0] |= bits[0][here, there]
-        words[1] |= bits[1][here, there]
-    full = (1 << width) - 1
-    return {code: (words[code // 3] >> (code % 3 * width)) & full for code in range(6)}
+    members: Masks
+    volume: Floats
+    seconds: Floats
 
 
 def redistribute(source: States, target: States, whole: float, wires: Wires) -> Steps:
-    """Steps from `source` to `target` (broadcast against each other, last axis: sub-axes).
+    """The steps from one state ([sub-axis]) to another; `whole` are the bytes of the tensor in a
+    micro-batch, before any cut."""
+    from solver.cost import redistribution_kernels as kernels
 
-    `whole` are the bytes of the tensor in a micro-batch, before any cut.
+    found = Steps(np.zeros(6, dtype=np.int64), np.zeros(6), np.zeros(6))
+    local = float(wires.local_elements(source, whole))
+    kernels.steps(
+        source,
+        target,
+        local,
+        _TRANSITION,
+        *wires.rates(),
+        found.members,
+        found.volume,
+        found.seconds,
+    )
+    return found
+
+
+def seconds_between(
+    sources: States, targets: States, whole: float, wires: Wires, keep_partial: bool = False
+) -> Floats:
+    """[source, target] seconds of a redistribution between rows of states ([row, sub-axis]).
+
+    With `keep_partial`, what is partial and would become whole stays partial.
     """
-    members = _members(source, target)
-    size = {code: wires.degree[mask] for code, mask in members.items()}
-    current = wires.local_elements(source, whole) * size[WIDEN] / size[SLICE]
-    volume: dict[int, Floats] = {}
-    seconds: dict[int, Floats] = {}
-    for code in (SCATTER, REDUCE, EXCHANGE, GATHER):
-        mask = members[code]
-        if code == GATHER:
-            current = current * size[GATHER]
-        volume[code] = current
-        if code == EXCHANGE:
-            seconds[code] = current * wires.exchange_rate[mask] + wires.exchange_latency[mask]
-        else:
-            once = current * wires.scatter_rate[mask] + wires.scatter_latency[mask]
-            seconds[code] = 2 * once if code == REDUCE else once
-        if code == SCATTER:
-            current = current / size[SCATTER]
-    return Steps(members, volume, seconds)
+    from solver.cost import redistribution_kernels as kernels
+
+    if sources.shape[1] > MOST_SUB_AXES:
+        raise ValueError(f"more than {MOST_SUB_AXES} sharding sub-axes")
+    transitions = _TRANSITION.copy()
+    if keep_partial:
+        transitions[PARTIAL, NONE] = STAY
+    left, of_left = np.unique(sources, axis=0, return_inverse=True)
+    right, of_right = np.unique(targets, axis=0, return_inverse=True)
+    local = wires.local_elements(left, whole)
+    found: Floats = kernels.table(left, right, local, transitions, *wires.rates())
+    return found[of_left.reshape(-1)][:, of_right.reshape(-1)]
 
 
 def same_cuts(left: States, right: States) -> npt.NDArray[np.bool_]:

@@ -102,7 +102,9 @@ class SplitSearch:
     def sketch(self, cutoff: float, effort: Effort, report: Callable[[Found], None]) -> None:
         """A first plan from the coarse strategies, without a bound."""
         if self._set_coarse():
-            self.estimate = min(self.estimate, Climb(self, effort, thorough=False).run(cutoff, report))
+            self.estimate = min(
+                self.estimate, Climb(self, effort, thorough=False).run(cutoff, report)
+            )
             self.ready = None
 
     def _set_coarse(self) -> bool:

@@ -10,8 +10,8 @@ import numpy as np
 from dsl.spec import Operator
 from solver.cost.collectives import Floats
 from solver.cost.operators import Costing, has_gradient, weight_gradient
-from solver.cost.quantities import COUNT, Quantity
-from solver.cost.redistribution import NONE, PARTIAL, States, redistribute, same_cuts
+from solver.cost.quantities import Quantity
+from solver.cost.redistribution import NONE, PARTIAL, States, same_cuts, seconds_between
 from solver.cost.storage import Bools
 from solver.sharding.problem import Edge, Group, Labels, Node, Part, Send
 from solver.space.fold import Read, Wiring
@@ -37,6 +37,10 @@ def _side(forward: States, backward: States) -> _Side:
     return _Side(both[:, :width], both[:, width:], labels.reshape(-1))
 
 
+Layers = dict[Quantity, Floats]
+"""[label, label] of every quantity that is not zero everywhere."""
+
+
 @dataclass
 class EdgeBuilder:
     """Walks the real graph, so that every edge knows which units of its class pay for it."""
@@ -52,7 +56,7 @@ class EdgeBuilder:
 
     def build(self) -> tuple[tuple[Edge, ...], tuple[Send, ...]]:
         """All edges and all unit-to-unit sends."""
-        self._tables: dict[tuple[object, ...], tuple[_Side, _Side, Floats]] = {}
+        self._tables: dict[tuple[object, ...], tuple[_Side, _Side, Layers]] = {}
         self._paid: dict[tuple[object, ...], list[int]] = {}
         self._sends: list[Send] = []
         for tensor, reads in self.wiring.reads.items():
@@ -93,9 +97,10 @@ class EdgeBuilder:
             part = "rest"
         else:
             raise AssertionError(f"units {units} of class {c} are not alike")
-        layers = tuple(q for q in Quantity if table[q].any())
-        kept = table[list(layers)]
-        return Edge(u, v, Group(c, part), left.labels, right.labels, layers, kept)
+        layers = tuple(q for q in Quantity if q in table and table[q].any())
+        kept = np.array([table[q] for q in layers])
+        shape = (len(layers), len(left.forward), len(right.forward))
+        return Edge(u, v, Group(c, part), left.labels, right.labels, layers, kept.reshape(shape))
 
     # ---- the four kinds of edge ------------------------------------------------------------
 
@@ -158,23 +163,17 @@ class EdgeBuilder:
             if not self._note(key, op):
                 continue
             right = self._read(op, read.position)
-            table = np.zeros((COUNT, len(left.forward), len(right.forward)))
-            steps = redistribute(
-                left.forward[:, None], right.forward[None], whole, self.costing.wires
-            )
-            table[Quantity.FORWARD] = table[Quantity.AGAIN] = steps.total_seconds
+            wires = self.costing.wires
+            seconds = seconds_between(left.forward, right.forward, whole, wires)
+            table: Layers = {Quantity.FORWARD: seconds, Quantity.AGAIN: seconds}
             if has_gradient(op, read.position):
-                source = np.broadcast_to(
-                    right.backward[None], (len(left.forward), *right.backward.shape)
+                back = seconds_between(
+                    right.backward, left.forward, whole, wires, keep_partial=True
                 )
-                target = np.broadcast_to(left.forward[:, None], source.shape)
-                kept = (source == PARTIAL) & (target == NONE)
-                aim = np.where(kept, PARTIAL, target).astype(np.int8)
-                back = redistribute(source, aim, whole, self.costing.wires)
-                table[Quantity.WEIGHT_GRAD] = back.total_seconds
+                kept = (right.backward[None] == PARTIAL) & (left.forward[:, None] == NONE)
                 # The layout must own up to every sub-axis that its gradient is summed over.
                 hidden = (kept & (left.backward[:, None] != PARTIAL)).any(axis=-1)
-                table[Quantity.WEIGHT_GRAD][hidden] = np.inf
+                table[Quantity.WEIGHT_GRAD] = np.where(hidden, np.inf, back.T)
             self._tables[*key, self.place[op.name][0]] = (left, right, table)
 
     def _send(self, tensor: str, reads: Sequence[Read]) -> None:
@@ -209,20 +208,19 @@ class EdgeBuilder:
     def _producer_saves(self, operator: str, result: int) -> bool:
         return self.wiring.operator[operator].results[result].saved
 
-    def _move(self, tensor: str, left: _Side, right: _Side, backward: bool) -> Floats:
+    def _move(self, tensor: str, left: _Side, right: _Side, backward: bool) -> Layers:
         whole, wires = self.costing.whole_bytes(tensor), self.costing.wires
-        table = np.zeros((COUNT, len(left.forward), len(right.forward)))
-        steps = redistribute(left.forward[:, None], right.forward[None], whole, wires)
-        table[Quantity.FORWARD] = table[Quantity.AGAIN] = steps.total_seconds
+        seconds = seconds_between(left.forward, right.forward, whole, wires)
+        table = {Quantity.FORWARD: seconds, Quantity.AGAIN: seconds}
         if backward and self.costing.graph.tensors[tensor].needs_gradient:
-            back = redistribute(right.backward[None], left.backward[:, None], whole, wires)
-            table[Quantity.INPUT_GRAD] = back.total_seconds
+            back = seconds_between(right.backward, left.backward, whole, wires)
+            table[Quantity.INPUT_GRAD] = back.T
         return table
 
     def _save(
-        self, table: Floats, tensor: str, states: States, savers: Sequence[Operator], held: Bools
+        self, table: Layers, tensor: str, states: States, savers: Sequence[Operator], held: Bools
     ) -> None:
+        """Add what is saved for the backward; the bytes depend on the right end alone."""
         local = self.costing.wires.local_elements(states, self.costing.whole_bytes(tensor))
         by_weight = any(weight_gradient(op, self.costing.graph) for op in savers)
-        phase = Quantity.SAVED_W if by_weight else Quantity.SAVED_B
-        table[phase] += np.where(held, 0.0, np.broadcast_to(local, table[phase].shape))
+        table[Quantity.SAVED_W if by_weight else Quantity.SAVED_B] = np.where(held, 0.0, local)

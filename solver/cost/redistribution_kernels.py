@@ -1,0 +1,96 @@
+"""Compiled loops of `solver.cost.redistribution`: a table has up to millions of pairs of states.
+
+Arguments are the fields of `Wires`, which numba cannot read as a dataclass. Kinds of steps are
+numbered as there, in the order in which they run.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from solver.cost.collectives import Floats
+
+Bytes = npt.NDArray[np.int8]
+Ints = npt.NDArray[np.int64]
+WIDEN, SCATTER, REDUCE, EXCHANGE, GATHER = 1, 2, 3, 4, 5
+
+
+@njit(cache=True, nogil=True)
+def steps(
+    source: Bytes,
+    target: Bytes,
+    local: float,
+    transitions: Bytes,
+    degree: Floats,
+    scatter_rate: Floats,
+    scatter_latency: Floats,
+    exchange_rate: Floats,
+    exchange_latency: Floats,
+    members: Ints,
+    volume: Floats,
+    seconds: Floats,
+) -> float:
+    """Fill what every kind of step takes from `source` to `target`, and give the seconds of all.
+
+    `local` are the bytes on a device before; `transitions` [state, state] is the kind (below zero:
+    none).
+    """
+    members[:] = 0
+    for a in range(len(source)):
+        kind = transitions[source[a], target[a]]
+        if kind >= 0:
+            members[kind] |= 1 << a
+    current = local * degree[members[WIDEN]] / degree[members[0]]
+    total = 0.0
+    for kind in range(SCATTER, GATHER + 1):
+        mask = members[kind]
+        if kind == GATHER:
+            current *= degree[mask]
+        if kind == EXCHANGE:
+            time = current * exchange_rate[mask] + exchange_latency[mask]
+        else:
+            time = current * scatter_rate[mask] + scatter_latency[mask]
+        if kind == REDUCE:
+            time *= 2
+        volume[kind], seconds[kind] = current, time
+        total += time
+        if kind == SCATTER:
+            current /= degree[mask]
+    return total
+
+
+@njit(cache=True, nogil=True)
+def table(
+    sources: Bytes,
+    targets: Bytes,
+    local: Floats,
+    transitions: Bytes,
+    degree: Floats,
+    scatter_rate: Floats,
+    scatter_latency: Floats,
+    exchange_rate: Floats,
+    exchange_latency: Floats,
+) -> Floats:
+    """[source, target] seconds of all steps; `local` is [source]."""
+    found = np.empty((len(sources), len(targets)))
+    members = np.zeros(6, dtype=np.int64)
+    volume, seconds = np.zeros(6), np.zeros(6)
+    for i in range(len(sources)):
+        for j in range(len(targets)):
+            found[i, j] = steps(
+                sources[i],
+                targets[j],
+                local[i],
+                transitions,
+                degree,
+                scatter_rate,
+                scatter_latency,
+                exchange_rate,
+                exchange_latency,
+                members,
+                volume,
+                seconds,
+            )
+    return found
