@@ -36,19 +36,12 @@ class NoStrategyError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What all splits of a spec share.
-
-    Units of one of `classes` share their choices; those of one of `alike`, which are no smaller,
-    have the same tables. `named`: sub-axes that a pin tells apart. `whole_axes`: the others are cut
-    by whole mesh axes.
-    """
+    """What all splits of a spec share. `named`: sub-axes that a pin tells apart."""
 
     spec: Spec
     wiring: Wiring
     classes: tuple[UnitClass, ...]
-    alike: tuple[UnitClass, ...]
     named: frozenset[str]
-    whole_axes: bool
 
 
 def build(frame: Frame, split: Split, coarse: bool) -> ShardingProblem:
