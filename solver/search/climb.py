@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from solver.search.ready import Ready
     from solver.search.split import Found, SplitSearch
 
-LEAST_GAIN = 1e-4
+LEAST_GAIN = 1e-4  # relative: less is not worth choosing anew
 ROUNDS = 3  # alternations from one start
 MOVES_PER_SECOND = 100  # small moves that count as a second when runs must repeat
 
@@ -73,14 +73,12 @@ class Climb:
     def _settle(self, held: list[int], first: Pattern, cutoff: float) -> None:
         """Small moves with the selection kept, then with one chosen anew, while that helps."""
         assert self.best is not None
-        bases, before = [first], math.inf
-        while self.best.value < before * (1 - LEAST_GAIN) and not self.effort.is_over():
-            before = self.best.value
+        self._improve()
+        bases = dict.fromkeys([first, self.best.pattern])
+        while self.thorough and not self.effort.is_over() and self._rechoose(list(bases), held):
+            self._alternate(self.best.pattern, held, cutoff)
             self._improve()
-            bases.append(self.best.pattern)
-            if self.thorough and self._rechoose(list(dict.fromkeys(bases)), held):
-                self._alternate(self.best.pattern, held, cutoff)
-            bases = []
+            bases = {self.best.pattern: None}
 
     def _note(self, selection: Selection, pattern: Pattern) -> float:
         value = self._quick(selection, pattern)
@@ -170,12 +168,12 @@ class Climb:
         for (source, target), base in itertools.product(moves, bases):
             for pattern in self._moved(base, source, target, refit):
                 if patience.is_over():
-                    return self.best is not start
+                    return False
                 limits = self.effort.limits(0.05)
                 choice = self.search.choose(pattern, held, self.best.value, limits, prove=False)
                 if choice.selection is not None:
                     self._note(choice.selection, pattern)
-        return self.best is not start
+        return self.best.value < start.value * (1 - LEAST_GAIN)
 
     def _moved(self, pattern: Pattern, source: int, target: int, refit: Refit) -> Iterator[Pattern]:
         stage_of = shifted(pattern.stage_of, source, target)
