@@ -14,12 +14,16 @@ Document = dict[str, Any]  # a `mmp-plan/1` document, see solver/README.md secti
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to solve. `reproducible`: the same plan bytes in every run (deterministic limits)."""
+    """How to solve. `reproducible`: the same plan bytes in every run (deterministic limits).
+    `unfold`: identical layers need not share their choices; `whole_axes`: every mesh axis is cut
+    whole (both for specs only)."""
 
     time_limit_s: float = 20.0
     workers: int = 2
     seed: int = 0
     reproducible: bool = False
+    unfold: bool = False
+    whole_axes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

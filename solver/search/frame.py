@@ -29,9 +29,10 @@ SMALL = 40
 """Up to this many operators nothing is folded: each layer makes its own choices."""
 
 
-def make_frame(spec: Spec) -> Frame:
-    """What all splits share: wiring, folded classes, sub-axes that pins name."""
+def make_frame(spec: Spec, unfold: bool = False, whole_axes: bool = False) -> Frame:
+    """What all splits share: wiring, classes of layers, sub-axes that pins name."""
     wires = wiring(spec.graph)
-    small = len(spec.graph.operators) <= SMALL
-    classes = unfolded(spec) if small else fold(spec, wires)
-    return Frame(spec, wires, classes, named_parts(spec))
+    alike = fold(spec, wires)
+    apart = unfold or len(spec.graph.operators) <= SMALL
+    classes = unfolded(spec) if apart else alike
+    return Frame(spec, wires, classes, alike, named_parts(spec), whole_axes)

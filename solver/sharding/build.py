@@ -22,12 +22,14 @@ from solver.cost.operators import (
 )
 from solver.cost.quantities import COUNT, Quantity
 from solver.cost.redistribution import NONE, PARTIAL, States, make_wires, to_states
-from solver.cost.storage import Bools, StorageCosting, storage_table
+from solver.cost.storage import Bools, StorageCosting, StorageTable, storage_table
 from solver.sharding.edges import EdgeBuilder
-from solver.sharding.problem import Node, ShardingProblem, Store
+from solver.sharding.problem import Labels, Node, ShardingProblem, Store
 from solver.space.fold import UnitClass, Wiring
-from solver.space.mesh import Split, interchangeable
-from solver.space.strategies import assignments, choose_space, uniform_assignments
+from solver.space.mesh import Split, interchangeable, whole_axes
+from solver.space.strategies import WHOLE_AXES, assignments, choose_space, uniform_assignments
+
+_Likeness = tuple[int, int, int]  # class of units that are alike, operator, number of the input
 
 
 class NoStrategyError(Exception):
@@ -36,12 +38,19 @@ class NoStrategyError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What all splits of a spec share. `named`: sub-axes that a pin tells apart."""
+    """What all splits of a spec share.
+
+    Units of one of `classes` share their choices; those of one of `alike`, which are no smaller,
+    have the same tables. `named`: sub-axes that a pin tells apart. `whole_axes`: the others are cut
+    by whole mesh axes.
+    """
 
     spec: Spec
     wiring: Wiring
     classes: tuple[UnitClass, ...]
+    alike: tuple[UnitClass, ...]
     named: frozenset[str]
+    whole_axes: bool
 
 
 def build(frame: Frame, split: Split, coarse: bool) -> ShardingProblem:
@@ -53,7 +62,7 @@ def build(frame: Frame, split: Split, coarse: bool) -> ShardingProblem:
     spec = frame.spec
     device = rates(spec.mesh.device, spec.train.precision)
     costing = Costing(spec.graph, device, make_wires(split.sharding), split.microbatches)
-    builder = _Builder(spec, split, frame.wiring, frame.classes, frame.named, costing, coarse)
+    builder = _Builder(frame, split, costing, coarse)
     builder.add_operators()
     builder.add_layouts()
     builder.add_stores()
@@ -63,21 +72,27 @@ def build(frame: Frame, split: Split, coarse: bool) -> ShardingProblem:
 def keep_strategies(problem: ShardingProblem, kept: Sequence[Bools]) -> ShardingProblem:
     """The problem with only these strategies of every node; it must not have edges yet."""
     assert not problem.edges
-    nodes = tuple(
-        replace(
-            node,
-            unary=node.unary[:, mask],
-            working=node.working[mask],
-            operator_states=None
-            if node.operator_states is None
-            else OperatorStates(node.operator_states.op, node.operator_states.assigned[mask]),
-            states=None if node.states is None else node.states[mask],
-            variants=tuple(v for v, there in zip(node.variants, mask, strict=False) if there),
-        )
-        for node, mask in zip(problem.nodes, kept, strict=True)
-    )
+    first: dict[tuple[int, bytes], Node] = {}
+    nodes = []
+    for number, (node, mask) in enumerate(zip(problem.nodes, kept, strict=True)):
+        key = (node.alike, mask.tobytes())
+        if key not in first:
+            first[key] = replace(_kept(node, mask), alike=number)
+        nodes.append(replace(first[key], subject=node.subject, unit_class=node.unit_class))
     stores = tuple(replace(s, labels=s.labels[kept[s.node]]) for s in problem.stores)
-    return replace(problem, nodes=nodes, stores=stores)
+    return replace(problem, nodes=tuple(nodes), stores=stores)
+
+
+def _kept(node: Node, mask: Bools) -> Node:
+    states = node.operator_states
+    return replace(
+        node,
+        unary=node.unary[:, mask],
+        working=node.working[mask],
+        operator_states=states and OperatorStates(states.op, states.assigned[mask]),
+        states=None if node.states is None else node.states[mask],
+        variants=tuple(v for v, there in zip(node.variants, mask, strict=False) if there),
+    )
 
 
 def with_edges(problem: ShardingProblem) -> ShardingProblem:
@@ -104,11 +119,10 @@ def with_edges(problem: ShardingProblem) -> ShardingProblem:
 
 @dataclass
 class _Builder:
-    spec: Spec
+    """Nodes and stores of every class; what units that are alike need is made once."""
+
+    frame: Frame
     split: Split
-    wiring: Wiring
-    classes: tuple[UnitClass, ...]
-    named: frozenset[str]
     costing: Costing
     coarse: bool
     nodes: list[Node] = field(default_factory=list)
@@ -118,21 +132,27 @@ class _Builder:
     store_of_parameter: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.spec, self.wiring = self.frame.spec, self.frame.wiring
         graph = self.spec.graph
-        self.class_of: dict[str, tuple[int, int]] = {
-            unit: (c, i) for c, k in enumerate(self.classes) for i, unit in enumerate(k.units)
-        }
-        self.place: dict[str, tuple[int, int, int]] = {}  # operator -> class, unit, position
+        class_of = {u: c for c, k in enumerate(self.frame.classes) for u in k.units}
+        alike_of = {u: c for c, k in enumerate(self.frame.alike) for u in k.units}
+        # The class of an operator's unit, and what it has in common with those that are alike.
+        self.class_of: dict[str, int] = {}
+        self.likeness: dict[str, tuple[int, int]] = {}
         for unit in graph.units:
-            c, i = self.class_of[unit.name]
             for position, name in enumerate(unit.operators):
-                self.place[name] = (c, i, position)
+                self.class_of[name] = class_of[unit.name]
+                self.likeness[name] = (alike_of[unit.name], position)
         largest = max(
             [len(op.cuttable) + 1 for op in graph.operators]
             + [len(t.dims) + 2 for t in graph.tensors.values() if self._is_shared(t.name)]
         )
-        self.groups = interchangeable(self.split.sharding, self.named)
-        self.space = choose_space(largest, self.groups)
+        if self.frame.whole_axes:
+            self.groups = whole_axes(self.split.sharding, self.frame.named)
+            self.space = WHOLE_AXES
+        else:
+            self.groups = interchangeable(self.split.sharding, self.frame.named)
+            self.space = choose_space(largest, self.groups)
 
     def _is_shared(self, tensor: str) -> bool:
         return len(self.wiring.reads.get(tensor, ())) > 1
@@ -141,15 +161,18 @@ class _Builder:
 
     def add_operators(self) -> None:
         """One node per operator of the first unit of each class; the others share it."""
-        first: dict[tuple[int, int], int] = {}
+        first: dict[tuple[int, tuple[int, int]], int] = {}
+        made: dict[tuple[int, int], Node] = {}
         for op in self.spec.graph.operators:
-            c, _, position = self.place[op.name]
-            if (c, position) not in first:
-                first[c, position] = len(self.nodes)
-                self.nodes.append(self._operator_node(op, c))
-            self.node_of_operator[op.name] = first[c, position]
+            c, likeness = self.class_of[op.name], self.likeness[op.name]
+            if (c, likeness) not in first:
+                first[c, likeness] = len(self.nodes)
+                if likeness not in made:
+                    made[likeness] = self._operator_node(op)
+                self.nodes.append(replace(made[likeness], subject=op.name, unit_class=c))
+            self.node_of_operator[op.name] = first[c, likeness]
 
-    def _operator_node(self, op: Operator, unit_class: int) -> Node:
+    def _operator_node(self, op: Operator) -> Node:
         kept: list[int] = []
         if op.variants:
             assigned, kept = self._variant_cuts(op)
@@ -167,7 +190,9 @@ class _Builder:
             )
         self._keep_inputs(op, states, unary)
         self._save_model_inputs(op, states, unary)
-        return Node("operator", op.name, unit_class, unary, working, states, None, tuple(kept))
+        number = len(self.nodes)
+        c = self.class_of[op.name]
+        return Node("operator", op.name, c, unary, working, states, None, tuple(kept), number)
 
     def _operator_cuts(self, op: Operator) -> Assigned:
         position = {index.name: i for i, index in enumerate(op.indices)}
@@ -228,16 +253,19 @@ class _Builder:
 
     def add_layouts(self) -> None:
         """A node for every tensor or parameter that is read more than once."""
-        first: dict[tuple[int, int, int], int] = {}
+        first: dict[tuple[int, _Likeness], int] = {}
+        made: dict[_Likeness, Node] = {}
         for tensor, reads in self.wiring.reads.items():
             if len(reads) < 2:
                 continue
-            c, _, position = self.place[reads[0].operator]
-            key = (c, position, reads[0].position)
-            if key not in first:
-                first[key] = len(self.nodes)
-                self.nodes.append(self._layout_node(tensor, c))
-            self.node_of_tensor[tensor] = first[key]
+            c = self.class_of[reads[0].operator]
+            likeness = (*self.likeness[reads[0].operator], reads[0].position)
+            if (c, likeness) not in first:
+                first[c, likeness] = len(self.nodes)
+                if likeness not in made:
+                    made[likeness] = self._layout_node(tensor, c)
+                self.nodes.append(replace(made[likeness], subject=tensor, unit_class=c))
+            self.node_of_tensor[tensor] = first[c, likeness]
 
     def _layout_node(self, tensor: str, unit_class: int) -> Node:
         declared = self.spec.graph.tensors[tensor]
@@ -271,6 +299,7 @@ class _Builder:
             None,
             states,
             (),
+            len(self.nodes),
         )
 
     def _save_shared_input(self, tensor: str, local: Floats, unary: Floats) -> None:
@@ -297,28 +326,41 @@ class _Builder:
             self.spec.mesh.device.memory_bandwidth,
             self.split.microbatches,
         )
-        first: dict[tuple[int, int, int], int] = {}
+        first: dict[tuple[int, _Likeness], int] = {}
+        made: dict[_Likeness, tuple[Labels, StorageTable]] = {}
         for tensor, reads in self.wiring.reads.items():
             if self.spec.graph.tensors[tensor].role != "parameter":
                 continue
-            c, _, position = self.place[reads[0].operator]
-            key = (c, position, reads[0].position)
-            if key not in first:
-                first[key] = len(self.stores)
-                self.stores.append(self._store(tensor, costing))
-            self.store_of_parameter[tensor] = first[key]
+            c = self.class_of[reads[0].operator]
+            likeness = (*self.likeness[reads[0].operator], reads[0].position)
+            if (c, likeness) not in first:
+                first[c, likeness] = len(self.stores)
+                node = self._user(tensor)
+                if likeness not in made:
+                    made[likeness] = self._storage(tensor, node, costing)
+                holders = tuple(sorted({self.class_of[r.operator] for r in reads}))
+                per_unit = len({self.wiring.operator[r.operator].unit for r in reads}) == 1
+                self.stores.append(Store(tensor, node, *made[likeness], holders, per_unit))
+            self.store_of_parameter[tensor] = first[c, likeness]
 
-    def _store(self, tensor: str, costing: StorageCosting) -> Store:
+    def _user(self, tensor: str) -> int:
+        """The node that decides the used layout of a parameter."""
+        reads = self.wiring.reads[tensor]
+        if len(reads) > 1:
+            return self.node_of_tensor[tensor]
+        return self.node_of_operator[reads[0].operator]
+
+    def _storage(
+        self, tensor: str, node: int, costing: StorageCosting
+    ) -> tuple[Labels, StorageTable]:
         reads = self.wiring.reads[tensor]
         readers = [self.wiring.operator[r.operator] for r in reads]
         if len(reads) == 1:
-            node = self.node_of_operator[readers[0].name]
             states = self.nodes[node].operator_states
             assert states is not None
             used = states.as_read(reads[0].position)
             reduced = states.gradient(reads[0].position) == PARTIAL
         else:
-            node = self.node_of_tensor[tensor]
             rows = self.nodes[node].states
             assert rows is not None
             used, reduced = np.where(rows == PARTIAL, NONE, rows).astype(np.int8), rows == PARTIAL
@@ -330,12 +372,10 @@ class _Builder:
         costs = storage_table(
             distinct[:, :width], distinct[:, width:].astype(bool), elements, trained, costing
         )
-        holders = tuple(sorted({self.place[op.name][0] for op in readers}))
-        per_unit = len({op.unit for op in readers}) == 1
-        return Store(tensor, node, labels.reshape(-1), costs, holders, per_unit)
+        return labels.reshape(-1), costs
 
     def _space(self) -> str:
-        folded = any(len(k.units) > 1 for k in self.classes)
+        folded = any(len(k.units) > 1 for k in self.frame.classes)
         return self.space.words + ("; repeated layers share their choices" if folded else "")
 
     def problem(self) -> ShardingProblem:
@@ -345,7 +385,7 @@ class _Builder:
             self.split,
             self.costing,
             self.wiring,
-            self.classes,
+            self.frame.classes,
             tuple(self.nodes),
             (),
             tuple(self.stores),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -40,10 +41,25 @@ def _side(forward: States, backward: States) -> _Side:
 Layers = dict[Quantity, Floats]
 """[label, label] of every quantity that is not zero everywhere."""
 
+LAYOUT = -1
+"""In the place of a result or an input: the layout of a shared tensor or parameter."""
+
+_Key = tuple[int, int, int, int, int]  # node, node, result, input, class of the units that pay
+_Made = tuple[_Side, _Side, Layers]
+_Table = tuple[Labels, Labels, tuple[Quantity, ...], Floats]  # the last fields of an `Edge`
+
+
+def _table(left: _Side, right: _Side, table: Layers) -> _Table:
+    layers = tuple(q for q in Quantity if q in table and table[q].any())
+    shape = (len(layers), len(left.forward), len(right.forward))
+    kept = np.array([table[q] for q in layers]).reshape(shape)
+    return left.labels, right.labels, layers, kept
+
 
 @dataclass
 class EdgeBuilder:
-    """Walks the real graph, so that every edge knows which units of its class pay for it."""
+    """Walks the real graph, so that every edge knows which units of its class pay for it; edges
+    between nodes that are alike share their tables."""
 
     costing: Costing
     wiring: Wiring
@@ -56,8 +72,10 @@ class EdgeBuilder:
 
     def build(self) -> tuple[tuple[Edge, ...], tuple[Send, ...]]:
         """All edges and all unit-to-unit sends."""
-        self._tables: dict[tuple[object, ...], tuple[_Side, _Side, Layers]] = {}
-        self._paid: dict[tuple[object, ...], list[int]] = {}
+        self._tables: dict[_Key, _Table] = {}
+        self._paid: dict[_Key, list[int]] = {}
+        self._alike: dict[_Key, _Table] = {}
+        self._volumes: dict[tuple[int, int], Floats] = {}
         self._sends: list[Send] = []
         for tensor, reads in self.wiring.reads.items():
             role = self.costing.graph.tensors[tensor].role
@@ -74,19 +92,23 @@ class EdgeBuilder:
 
     # ---- which units pay -------------------------------------------------------------------
 
-    def _note(self, key: tuple[object, ...], payer: Operator) -> bool:
-        """Remember that the unit of `payer` pays for edge `key`; True when its table is new."""
+    def _add(
+        self, u: int, v: int, result: int, read: int, payer: Operator, make: Callable[[], _Made]
+    ) -> None:
+        """An edge between a result of `u` (or its layout) and an input of `v` (or its layout), for
+        which the unit of `payer` pays. `make` is called for the first of those that are alike."""
         c, unit, _ = self.place[payer.name]
-        full = (*key, c)
-        self._paid.setdefault(full, []).append(unit)
-        return full not in self._tables
+        key = (u, v, result, read, c)
+        self._paid.setdefault(key, []).append(unit)
+        if key in self._tables:
+            return
+        alike = (self.nodes[u].alike, self.nodes[v].alike, result, read, 0)
+        if alike not in self._alike:
+            self._alike[alike] = _table(*make())
+        self._tables[key] = self._alike[alike]
 
-    def _edge(self, key: tuple[object, ...]) -> Edge:
-        u, v, c = key[0], key[1], key[-1]
-        assert isinstance(u, int)
-        assert isinstance(v, int)
-        assert isinstance(c, int)
-        left, right, table = self._tables[key]
+    def _edge(self, key: _Key) -> Edge:
+        u, v, _, _, c = key
         units = self._paid[key]
         part: Part
         if len(units) == self.class_sizes[c]:
@@ -97,103 +119,108 @@ class EdgeBuilder:
             part = "rest"
         else:
             raise AssertionError(f"units {units} of class {c} are not alike")
-        layers = tuple(q for q in Quantity if q in table and table[q].any())
-        kept = np.array([table[q] for q in layers])
-        shape = (len(layers), len(left.forward), len(right.forward))
-        return Edge(u, v, Group(c, part), left.labels, right.labels, layers, kept.reshape(shape))
+        return Edge(u, v, Group(c, part), *self._tables[key])
 
-    # ---- the four kinds of edge ------------------------------------------------------------
+    # ---- the kinds of edges ----------------------------------------------------------------
 
     def _direct(self, tensor: str, read: Read) -> None:
         made, result = self.wiring.producer[tensor]
         reader = self.wiring.operator[read.operator]
-        u, v = self.node_of_operator[made], self.node_of_operator[read.operator]
-        key = (u, v, result, read.position)
-        if self._note(key, reader):
-            left = self._produced(made, result)
-            right = self._read(reader, read.position)
+
+        def make() -> _Made:
+            left, right = self._produced(made, result), self._read(reader, read.position)
             table = self._move(tensor, left, right, has_gradient(reader, read.position))
             if reader.inputs[read.position].saved:
                 held = self._producer_saves(made, result)
                 same = same_cuts(left.forward[:, None], right.forward[None])
                 self._save(table, tensor, right.forward[None], [reader], same & held)
-            self._tables[*key, self.place[reader.name][0]] = (left, right, table)
+            return left, right, table
+
+        u, v = self.node_of_operator[made], self.node_of_operator[read.operator]
+        self._add(u, v, result, read.position, reader, make)
 
     def _shared(self, tensor: str, reads: Sequence[Read]) -> None:
         hub = self.node_of_tensor[tensor]
-        states = self.nodes[hub].states
-        assert states is not None
-        middle = _side(np.where(states == PARTIAL, NONE, states).astype(np.int8), states)
-        readers = [self.wiring.operator[r.operator] for r in reads]
-        uses = list(zip(readers, reads, strict=True))
-        savers = [op for op, r in uses if op.inputs[r.position].saved]
+        uses = [(self.wiring.operator[r.operator], r.position) for r in reads]
         made = self.wiring.producer.get(tensor)
         if made is not None:
             u = self.node_of_operator[made[0]]
-            key: tuple[object, ...] = (u, hub, made[1], -1)
-            if self._note(key, readers[0]):
-                left = self._produced(*made)
-                backward = any(has_gradient(op, r.position) for op, r in uses)
-                table = self._move(tensor, left, middle, backward)
-                if savers:
-                    held = self._producer_saves(*made)
-                    same = same_cuts(left.forward[:, None], middle.forward[None])
-                    self._save(table, tensor, middle.forward[None], savers, same & held)
-                self._tables[*key, self.place[readers[0].name][0]] = (left, middle, table)
-        for op, r in uses:
+            into = partial(self._into_shared, tensor, made, uses)
+            self._add(u, hub, made[1], LAYOUT, uses[0][0], into)
+        for op, position in uses:
             v = self.node_of_operator[op.name]
-            key = (hub, v, -1, r.position)
-            if self._note(key, op):
-                right = self._read(op, r.position)
-                table = self._move(tensor, middle, right, has_gradient(op, r.position))
-                if op.inputs[r.position].saved:
-                    same = same_cuts(middle.forward[:, None], right.forward[None])
-                    self._save(table, tensor, right.forward[None], [op], same)
-                self._tables[*key, self.place[op.name][0]] = (middle, right, table)
+            out = partial(self._out_of_shared, tensor, op, position)
+            self._add(hub, v, LAYOUT, position, op, out)
+
+    def _into_shared(
+        self, tensor: str, made: tuple[str, int], uses: Sequence[tuple[Operator, int]]
+    ) -> _Made:
+        left, middle = self._produced(*made), self._layout(tensor)
+        backward = any(has_gradient(op, position) for op, position in uses)
+        table = self._move(tensor, left, middle, backward)
+        savers = [op for op, position in uses if op.inputs[position].saved]
+        if savers:
+            held = self._producer_saves(*made)
+            same = same_cuts(left.forward[:, None], middle.forward[None])
+            self._save(table, tensor, middle.forward[None], savers, same & held)
+        return left, middle, table
+
+    def _out_of_shared(self, tensor: str, op: Operator, position: int) -> _Made:
+        middle, right = self._layout(tensor), self._read(op, position)
+        table = self._move(tensor, middle, right, has_gradient(op, position))
+        if op.inputs[position].saved:
+            same = same_cuts(middle.forward[:, None], right.forward[None])
+            self._save(table, tensor, right.forward[None], [op], same)
+        return middle, right, table
 
     def _parameter(self, tensor: str, reads: Sequence[Read]) -> None:
         base = self.node_of_tensor[tensor]
-        states = self.nodes[base].states
-        assert states is not None
-        left = _side(np.where(states == PARTIAL, NONE, states).astype(np.int8), states)
-        whole = self.costing.whole_bytes(tensor)
         for read in reads:
             op = self.wiring.operator[read.operator]
-            key = (base, self.node_of_operator[op.name], -2, read.position)
-            if not self._note(key, op):
-                continue
-            right = self._read(op, read.position)
-            wires = self.costing.wires
-            seconds = seconds_between(left.forward, right.forward, whole, wires)
-            table: Layers = {Quantity.FORWARD: seconds, Quantity.AGAIN: seconds}
-            if has_gradient(op, read.position):
-                back = seconds_between(
-                    right.backward, left.forward, whole, wires, keep_partial=True
-                )
-                kept = (right.backward[None] == PARTIAL) & (left.forward[:, None] == NONE)
-                # The layout must own up to every sub-axis that its gradient is summed over.
-                hidden = (kept & (left.backward[:, None] != PARTIAL)).any(axis=-1)
-                table[Quantity.WEIGHT_GRAD] = np.where(hidden, np.inf, back.T)
-            self._tables[*key, self.place[op.name][0]] = (left, right, table)
+            v = self.node_of_operator[op.name]
+            used = partial(self._used, tensor, op, read.position)
+            self._add(base, v, LAYOUT, read.position, op, used)
+
+    def _used(self, tensor: str, op: Operator, position: int) -> _Made:
+        left, right = self._layout(tensor), self._read(op, position)
+        whole, wires = self.costing.whole_bytes(tensor), self.costing.wires
+        seconds = seconds_between(left.forward, right.forward, whole, wires)
+        table: Layers = {Quantity.FORWARD: seconds, Quantity.AGAIN: seconds}
+        if has_gradient(op, position):
+            back = seconds_between(right.backward, left.forward, whole, wires, keep_partial=True)
+            kept = (right.backward[None] == PARTIAL) & (left.forward[:, None] == NONE)
+            # The layout must own up to every sub-axis that its gradient is summed over.
+            hidden = (kept & (left.backward[:, None] != PARTIAL)).any(axis=-1)
+            table[Quantity.WEIGHT_GRAD] = np.where(hidden, np.inf, back.T)
+        return left, right, table
 
     def _send(self, tensor: str, reads: Sequence[Read]) -> None:
         made, result = self.wiring.producer[tensor]
-        producer = self.wiring.operator[made]
-        source = self.unit_number[producer.unit]
+        source = self.unit_number[self.wiring.operator[made].unit]
         node = self.node_of_operator[made]
-        targets: list[int] = []
-        for read in reads:
-            target = self.unit_number[self.wiring.operator[read.operator].unit]
-            if target != source and target not in targets:
-                targets.append(target)
+        units = [self.unit_number[self.wiring.operator[read.operator].unit] for read in reads]
+        targets = [target for target in dict.fromkeys(units) if target != source]
         if targets:
+            volume = self._volume(tensor, node, result)
+            self._sends += [Send(tensor, node, source, t, volume) for t in targets]
+
+    def _volume(self, tensor: str, node: int, result: int) -> Floats:
+        """[strategy] bytes of a result as produced."""
+        key = (self.nodes[node].alike, result)
+        if key not in self._volumes:
             states = self.nodes[node].operator_states
             assert states is not None
             whole = self.costing.whole_bytes(tensor)
-            volume = self.costing.wires.local_elements(states.as_produced(result), whole)
-            self._sends += [Send(tensor, node, source, t, volume) for t in targets]
+            produced = states.as_produced(result)
+            self._volumes[key] = self.costing.wires.local_elements(produced, whole)
+        return self._volumes[key]
 
     # ---- ends and costs --------------------------------------------------------------------
+
+    def _layout(self, tensor: str) -> _Side:
+        states = self.nodes[self.node_of_tensor[tensor]].states
+        assert states is not None
+        return _side(np.where(states == PARTIAL, NONE, states).astype(np.int8), states)
 
     def _produced(self, operator: str, result: int) -> _Side:
         states = self.nodes[self.node_of_operator[operator]].operator_states

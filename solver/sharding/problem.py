@@ -41,7 +41,8 @@ class Node:
     `subject` names the operator or tensor in the first unit of its class. `unary` is [quantity,
     strategy]; `working` the bytes an operator needs while it runs. `operator_states` is set for
     operators, `states` ([strategy, sub-axis]) for layouts. For a measured operator, `variants`
-    numbers the variant of each strategy.
+    numbers the variant of each strategy. Nodes of one number `alike` have the same arrays: pairs of
+    them have the same tables.
     """
 
     kind: Literal["operator", "tensor", "parameter"]
@@ -52,6 +53,7 @@ class Node:
     operator_states: OperatorStates | None
     states: States | None
     variants: tuple[int, ...]
+    alike: int
 
     @property
     def size(self) -> int:

@@ -8,7 +8,7 @@ on one layer therefore unfolds just that one.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 
 from dsl.spec import Graph, OnStage, Operator, Pin, Recomputed, Spec, StoredOver, Unit
@@ -55,13 +55,14 @@ def wiring(graph: Graph) -> Wiring:
         producer,
         {t: tuple(r) for t, r in reads.items()},
         {op.name: op for op in graph.operators},
-        _is_chain(graph),
+        _is_chain(graph, producer),
     )
 
 
-def _is_chain(graph: Graph) -> bool:
+def _is_chain(graph: Graph, producer: Mapping[str, tuple[str, int]]) -> bool:
     number = {name: u for u, unit in enumerate(graph.units) for name in unit.operators}
-    joined = {(number[a], number[b]) for a, b in graph.dag().edges}
+    read = ((op.name, producer.get(use.tensor)) for op in graph.operators for use in op.inputs)
+    joined = {(number[made[0]], number[name]) for name, made in read if made is not None}
     return all((u - 1, u) in joined for u in range(1, len(graph.units)))
 
 

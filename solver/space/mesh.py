@@ -35,9 +35,19 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Interchangeable:
-    """Sub-axes of one mesh axis with equal size and link; `positions` index `Split.sharding`."""
+    """Sub-axes of one mesh axis: with equal size and link, or all that are cut as one; `positions`
+    index `Split.sharding`."""
 
     positions: tuple[int, ...]
+
+
+def whole_axes(parts: tuple[SubAxis, ...], named: frozenset[str]) -> list[Interchangeable]:
+    """Group the sub-axes of every mesh axis, to be cut as one; those in `named` stay alone."""
+    groups: dict[tuple[str, str], list[int]] = {}
+    for position, part in enumerate(parts):
+        alone = part.name if part.name in named else ""
+        groups.setdefault((part.axis, alone), []).append(position)
+    return [Interchangeable(tuple(members)) for members in groups.values()]
 
 
 def interchangeable(parts: tuple[SubAxis, ...], named: frozenset[str]) -> list[Interchangeable]:

@@ -4,8 +4,9 @@ The whole space has (indices + 1) ** sub-axes members. Sub-axes that nothing tel
 axis, size and link) are interchangeable, so where the whole space is large only the assignments
 are kept that give them, from outermost to innermost, to indices in one fixed order. The order is
 that of the iteration space, the same for all operators, so that layouts of neighbours line up.
-Where even these are too many, interchangeable sub-axes are shared by few indices. What was left
-out is said in the plan document (`space`), since the bound holds for what is left.
+Where even these are too many, interchangeable sub-axes are shared by few indices. On request every
+mesh axis is cut whole, as other planners do, except for sub-axes that pins name apart. What was
+left out is said in the plan document (`space`), since the bound holds for what is left.
 """
 
 from __future__ import annotations
@@ -29,34 +30,33 @@ MOST = 4000  # strategies of one operator, before divisibility
 @dataclass(frozen=True, slots=True)
 class Space:
     """Which assignments are kept: all (`ordered` False), or ordered ones in which one group of
-    interchangeable sub-axes is shared by at most `sharers` choices."""
+    sub-axes is shared by at most `sharers` choices. `words` are for the plan document."""
 
     ordered: bool
     sharers: int
+    words: str
 
-    @property
-    def words(self) -> str:
-        """For the plan document."""
-        if not self.ordered:
-            return "whole"
-        if self.sharers >= MOST:
-            return "interchangeable sub-axes go to indices in one fixed order"
-        return (
-            "interchangeable sub-axes go to indices in one fixed order, "
-            f"at most {self.sharers} indices to a group"
-        )
+
+WHOLE = Space(False, MOST, "whole")
+WHOLE_AXES = Space(True, 1, "every mesh axis is cut whole, but for parts of it that pins name")
+
+
+def _ordered(sharers: int) -> Space:
+    words = "interchangeable sub-axes go to indices in one fixed order"
+    few = f", at most {sharers} indices to a group" if sharers < MOST else ""
+    return Space(True, sharers, words + few)
 
 
 def choose_space(most_choices: int, groups: Sequence[Interchangeable]) -> Space:
     """The largest space of fair size; one for all operators, since mixing misaligns layouts."""
     width = sum(len(g.positions) for g in groups)
     if most_choices**width <= WHOLE_SPACE:
-        return Space(False, MOST)
+        return WHOLE
     for sharers in (MOST, 3, 2, 1):
         sizes = [_count(most_choices, len(g.positions), sharers) for g in groups]
         if math.prod(sizes) <= MOST:
-            return Space(True, sharers)
-    return Space(True, 1)
+            return _ordered(sharers)
+    return _ordered(1)
 
 
 def _count(choices: int, length: int, sharers: int) -> int:
@@ -81,7 +81,10 @@ def _sequences(choices: int, length: int, sharers: int) -> list[tuple[int, ...]]
 def assignments(
     choices: int, width: int, groups: Sequence[Interchangeable], space: Space
 ) -> Assignments:
-    """Rows that give each of `width` sub-axes one of `choices` values (0 .. choices - 1)."""
+    """Rows that give each of `width` sub-axes one of `choices` values (0 .. choices - 1).
+
+    For `WHOLE_AXES`, groups are those of `solver.space.mesh.whole_axes`.
+    """
     if width == 0:
         return np.zeros((1, 0), dtype=np.int8)
     if not space.ordered:
