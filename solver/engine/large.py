@@ -2,16 +2,18 @@
 
 1. Prices rise and messages pass until the bound slows down; selections decoded on the way are the
    first incumbents (`solver.engine.relaxation.dual`).
-2. Annealing improves them and fills the pool (`solver.engine.search.rounds`).
-3. Strategies whose excess over the bound exceeds the gap to the incumbent are in no better
+2. If none of them fits, neighbourhoods in which overflow has a price take it away.
+3. Annealing improves the incumbent and fills the pool (`solver.engine.search.rounds`).
+4. Strategies whose excess over the bound exceeds the gap to the incumbent are in no better
    selection and are excluded.
-4. If what is left is small enough, one CP-SAT model settles it; else neighbourhoods improve the
+5. If what is left is small enough, one CP-SAT model settles it; else neighbourhoods improve the
    incumbent until time is up (`solver.engine.search.improve`), while the bound goes on rising.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -61,6 +63,7 @@ class _Large:
     dual: Dual = field(init=False)
     incumbent: Incumbent = field(init=False)
     rng: np.random.Generator = field(init=False)
+    improver: Improver | None = None
     reported: float = -math.inf
     proved: float = -math.inf
 
@@ -73,10 +76,13 @@ class _Large:
 
     def solve(self) -> Outcome:
         self._price(PRICING * self.limits.seconds)
-        if self.incumbent.chosen is None:
+        if self.incumbent.chosen is None and self._is_open():
             self._start()
         self._tell(now=True)
-        self._anneal(ANNEALING * self.limits.seconds)
+        if not self.incumbent.fits and self._is_open():
+            self._fit()
+        if self._is_open():
+            self._anneal(ANNEALING * self.limits.seconds)
         if self._is_open():
             self._prove(PROVABLE)
         if self._is_open():
@@ -113,10 +119,7 @@ class _Large:
         """One model of everything that is not excluded, if it has at most so many entries."""
         possible = self._possible()
         chosen = self.incumbent.chosen
-        if chosen is None or cells(self.data, possible) > most:
-            return
-        if not self.incumbent.fits:
-            self._fit(chosen)
+        if chosen is None or not self.incumbent.fits or cells(self.data, possible) > most:
             return
         before, used = self.incumbent.value, self.data.capacity - self.incumbent.room
         part = restricted(self.problem, self.data, chosen, used, possible, math.inf)
@@ -127,41 +130,50 @@ class _Large:
         # What was excluded is no better than the incumbent.
         self.proved = max(self.proved, min(self.incumbent.value, outcome.bound + fixed))
 
-    def _fit(self, chosen: Ints) -> None:
-        """A selection that fits, by one model of everything, or a proof that there is none."""
-        hint = chosen.astype(np.intp)
-        outcome = self._exactly(self.problem, FITTING * self._left(), hint)
-        if outcome.selection is not None:
-            self.incumbent.offer(outcome.selection.astype(np.int64))
-        self.proved = max(self.proved, outcome.bound)
-
     def _exactly(self, problem: Problem, seconds: float, hint: Selection | None = None) -> Outcome:
         outcome = solve_exact(problem, replace(self.limits, seconds=seconds), hint)
         self.clock.count_model(problem.size, seconds, outcome.is_closed)
         return outcome
 
-    def _improve(self) -> None:
+    def _fit(self) -> None:
+        """Less and less overflow of hard resources, or a proof that nothing fits."""
         if self.incumbent.chosen is None:
             return
-        improver = Improver(
-            self.problem,
-            self.data,
-            self.dual,
-            self.incumbent,
-            self._possible(),
-            self.limits,
-            self.clock,
-            self.rng,
-        )
+        self._search(lambda: self.incumbent.fits or self._is_stalled())
+        if not self.incumbent.fits and self._is_open() and self.problem.size <= PROVABLE_LATE:
+            self._fit_exactly()
+
+    def _fit_exactly(self) -> None:
+        outcome = self._exactly(self.problem, FITTING * self._left())
+        if outcome.selection is not None:
+            self.incumbent.offer(outcome.selection.astype(np.int64))
+        self.proved = max(self.proved, outcome.bound)
+
+    def _improve(self) -> None:
+        """Neighbourhoods; a proof when they stop helping; then what time is left for."""
         can_prove = cells(self.data, self._possible()) <= PROVABLE_LATE
-        improver.run(self._left() - self._ending(), STALLED if can_prove else math.inf, self._tell)
+        self._search(lambda: can_prove and self._is_stalled())
         if self._is_open() and can_prove and self._left() > PROOF_S:
             self._prove(PROVABLE_LATE)
-        if self._is_open() and self._left() > self._ending():
-            improver.run(self._left() - self._ending(), math.inf, self._tell)
+        if self._is_open():
+            self._search(lambda: False)
 
-    def _ending(self) -> float:
-        return ENDING * self.limits.seconds
+    def _search(self, is_enough: Callable[[], bool]) -> None:
+        if self.improver is None:
+            self.improver = Improver(
+                self.problem,
+                self.data,
+                self.dual,
+                self.incumbent,
+                self.limits,
+                self.clock,
+                self.rng,
+            )
+        seconds = self._left() - ENDING * self.limits.seconds
+        self.improver.run(seconds, self._possible(), is_enough, self._tell)
+
+    def _is_stalled(self) -> bool:
+        return self.improver is not None and self.improver.idle >= STALLED
 
     # ---- what is known ---------------------------------------------------------------------
 

@@ -70,7 +70,7 @@ class _Answer:
 class Improver:
     """Improves `incumbent`; `dual` tells what is likely, and how good a selection can be at best.
 
-    `all_strategies` [strategy] is what is not yet excluded; `raising` the last job for the bound,
+    `idle` counts the neighbourhoods since the last gain. `raising` is the last job for the bound,
     of which one runs at a time, since messages know no locks.
     """
 
@@ -78,12 +78,13 @@ class Improver:
     data: Arrays
     dual: Dual
     incumbent: Incumbent
-    all_strategies: Bools
     limits: Limits
     clock: Clock
     rng: np.random.Generator
     kinds: list[_Kind] = field(init=False)
     copies: Ints = field(init=False)
+    hard: Bools = field(init=False)
+    possible: Bools = field(init=False)
     patience: float = SECONDS
     idle: int = 0
     submitted: int = 0
@@ -91,31 +92,40 @@ class Improver:
 
     def __post_init__(self) -> None:
         self.copies = copies_of(self.data)
+        is_hard = [resource.is_hard for resource in self.problem.resources]
+        self.hard = np.repeat(is_hard, np.diff(self.data.resource_at)).astype(np.bool_)
         repeats = len(np.unique(self.copies)) < 0.7 * len(self.copies)
         names = [n for n in KINDS if (n != "blocks" or repeats)]
         if not len(self.data.capacity):
             names.remove("window")
         self.kinds = [_Kind(n, BUDGETS[n]) for n in names]
 
-    def run(self, seconds: float, patience: float, on_better: Callable[[], None]) -> None:
-        """Search for so many seconds, or until so many neighbourhoods in turn gained nothing."""
+    def run(
+        self,
+        seconds: float,
+        possible: Bools,
+        is_enough: Callable[[], bool],
+        tell: Callable[[], None],
+    ) -> None:
+        """Search for so many seconds, or until it is enough, among the strategies ([strategy]) that
+        are possible; `tell` is called with every better selection, and when the bound may be."""
         end = self.clock.now() + seconds
-        self.idle = 0
+        self.possible, self.idle = possible, 0
         workers = 1 if self.limits.deterministic else self.limits.workers
         with ThreadPoolExecutor(workers) as executor:
             running: set[Future[_Answer | None]] = set()
-            while self.clock.now() < end and self.idle < patience and not self._is_done():
+            while self.clock.now() < end and not is_enough() and not self._is_done():
                 while len(running) < workers:
                     running.add(self._submit(executor, end))
                 done, running = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
-                self._take(done, on_better)
-            self._take(wait(running).done, on_better)
+                self._take(done, tell)
+            self._take(wait(running).done, tell)
 
-    def _take(self, done: set[Future[_Answer | None]], on_better: Callable[[], None]) -> None:
+    def _take(self, done: set[Future[_Answer | None]], tell: Callable[[], None]) -> None:
         for future in done:
             answer = future.result()
             if answer is None or self._apply(answer):
-                on_better()
+                tell()
 
     def _is_done(self) -> bool:
         least = self.incumbent.feasible_value
@@ -152,7 +162,8 @@ class Improver:
             self.data,
             chosen,
             self.incumbent.room,
-            self.all_strategies,
+            self.hard,
+            self.possible,
             self.dual.excess,
             self.dual.best_prices,
             [x for _, x in self.incumbent.pool],
@@ -192,8 +203,8 @@ class Improver:
         changed[answer.nodes] = answer.strategies
         was_fitting = self.incumbent.fits
         better = self.incumbent.offer(changed)
-        gain = 1.0 if not was_fitting and self.incumbent.fits else before - self.incumbent.value
-        relative = max(0.0, gain) / max(abs(before), 1e-300)
+        gain = max(0.0, before - self.incumbent.value) / max(abs(before), 1e-300)
+        relative = 1.0 if self.incumbent.fits and not was_fitting else gain
         answer.kind.learn(relative, answer.seconds, self.patience, answer.is_closed)
         self.idle = 0 if relative > NOTHING else self.idle + 1
         if self.idle == 0:

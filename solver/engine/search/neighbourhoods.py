@@ -29,7 +29,7 @@ KINDS = ("subgraph", "window", "blocks", "fusion")
 class View:
     """What neighbourhoods are chosen by.
 
-    `chosen` and `room` are the incumbent's; `likely` [strategy] may be in a better selection;
+    `chosen` and `room` are the incumbent's; `hard` [point] must have room; `likely` [strategy] may be in a better selection;
     `excess` [strategy] is by how much a bound rises with it; `prices` [point]; `pool` are good
     selections; `copies` [node] numbers alike nodes alike.
     """
@@ -37,6 +37,7 @@ class View:
     data: Arrays
     chosen: Ints
     room: Floats
+    hard: Bools
     likely: Bools
     excess: Floats
     prices: Floats
@@ -69,16 +70,24 @@ def _any_node(view: View, rng: np.random.Generator) -> int:
 
 
 def _sharing_a_point(view: View, rng: np.random.Generator) -> list[int]:
-    """Nodes with uses at one point, drawn from those with prices or little room."""
-    capacity = np.maximum(np.abs(view.data.capacity), 1e-300)
-    tight = np.exp(-20.0 * np.maximum(view.room, 0.0) / capacity) + 1e-12
-    total = float(view.prices.sum())
-    weights = tight / tight.sum() + (view.prices / total if total > 0 else 0.0)
+    """Nodes with uses at one point, drawn from those whose need is greatest."""
+    weights = _need(view)
     point = int(rng.choice(len(weights), p=weights / weights.sum()))
     uses = view.data.node_uses
     there = uses.owner[(uses.start <= point) & (point < uses.stop)]
     nodes = np.unique(there[view.widths[there] > 1])
     return [int(n) for n in rng.permutation(nodes)]
+
+
+def _need(view: View) -> Floats:
+    """[point]: overflow where there must be none; without any, prices and little room."""
+    overflow = np.where(view.hard, np.maximum(-view.room, 0.0), 0.0)
+    if overflow.any():
+        return np.asarray(overflow)
+    capacity = np.maximum(np.abs(view.data.capacity), 1e-300)
+    tight = np.exp(-20.0 * np.maximum(view.room, 0.0) / capacity) + 1e-12
+    total = float(view.prices.sum())
+    return np.asarray(tight / tight.sum() + (view.prices / total if total > 0 else 0.0))
 
 
 def _spread(view: View, starts: list[int], rng: np.random.Generator) -> Iterator[int]:
