@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dsl.spec import Limit, Pin, Spec
+from solver.events import Options
 from solver.explain.feasible import Verdict, feasible
 
 SECONDS = 1.0  # deterministic seconds per question and split
@@ -41,8 +42,7 @@ class Explainer:
     """Explains one infeasible spec; every question is a feasibility check of a weaker spec."""
 
     spec: Spec
-    workers: int
-    seed: int
+    options: Options
     stop: threading.Event
 
     def explain(self) -> Explanation:
@@ -59,7 +59,7 @@ class Explainer:
         )
 
     def _constraints(self) -> list[Constraint]:
-        limits = [Constraint(True, i) for i in range(len(self.spec.limits))]
+        limits = [Constraint(True, i) for i, x in enumerate(self.spec.limits) if x.weight is None]
         hard = [i for i, pin in enumerate(self.spec.pins) if pin.weight is None]
         return limits + [Constraint(False, i) for i in reversed(hard)]
 
@@ -81,11 +81,15 @@ class Explainer:
             for i, pin in enumerate(self.spec.pins)
             if pin.weight is not None or Constraint(False, i) in kept
         )
-        limits = [x for i, x in enumerate(self.spec.limits) if Constraint(True, i) in kept]
+        limits = [
+            limit
+            for i, limit in enumerate(self.spec.limits)
+            if limit.weight is not None or Constraint(True, i) in kept
+        ]
         if limit is not None:
             limits.append(limit)
         weaker = replace(self.spec, pins=pins, limits=tuple(limits))
-        return feasible(weaker, SECONDS, self.workers, self.seed, self.stop)
+        return feasible(weaker, SECONDS, self.options, self.stop)
 
     # ---- ways out --------------------------------------------------------------------------
 

@@ -6,9 +6,11 @@ import threading
 from enum import Enum
 
 from dsl.spec import Spec
+from solver.events import Options
 from solver.search.effort import Effort
 from solver.search.frame import make_frame
-from solver.search.split import SplitSearch, goal_of
+from solver.search.goal import goal_of
+from solver.search.split import SplitSearch
 from solver.space.mesh import splits
 
 
@@ -20,11 +22,12 @@ class Verdict(Enum):
     UNKNOWN = "unknown"
 
 
-def feasible(spec: Spec, seconds: float, workers: int, seed: int, stop: threading.Event) -> Verdict:
-    """Look for any plan, ignoring cost; splits that need least memory come first."""
-    frame = make_frame(spec)
+def feasible(spec: Spec, seconds: float, options: Options, stop: threading.Event) -> Verdict:
+    """Look for any plan in the space that the options leave, ignoring cost, for so many
+    deterministic seconds a question; splits that need least memory come first."""
+    frame = make_frame(spec, options.unfold, options.whole_axes)
     goal = goal_of(spec)
-    effort = Effort(seconds, workers, seed, True, stop)
+    effort = Effort(seconds, options.workers, options.seed, True, stop)
     order = sorted(splits(spec, frame.named), key=lambda s: (-s.microbatches, s.stages))
     searches = [SplitSearch(frame, split, goal) for split in order]
     for search in searches:

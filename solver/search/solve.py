@@ -16,7 +16,9 @@ from solver.plan.document import Proof, document, memory_limit
 from solver.search.effort import Effort
 from solver.search.frame import make_frame
 from solver.search.memory import search_memory
-from solver.search.split import Found, Goal, SplitSearch, goal_of
+from solver.search.goal import Found, Goal, goal_of
+from solver.search.split import SplitSearch
+from solver.sharding.build import Frame
 from solver.space.mesh import splits
 
 GLANCE_SHARE = 0.3  # of the time limit
@@ -41,22 +43,20 @@ def solve(spec: Spec, options: Options, emit: Emit, stop: threading.Event) -> Do
     best = search.best
     effort = search.effort()
     if len(spec.objective) > 1 and not effort.is_over():
-        best = _second(spec, effort, best)
+        best = _second(search.frame, effort, best)
     return document(best.plan, Proof(search.bound(), stopped))
 
 
-def _second(spec: Spec, effort: Effort, first: Found) -> Found:
+def _second(frame: Frame, effort: Effort, first: Found) -> Found:
     """The best plan in the second objective that is no worse in the first."""
-    goal = goal_of(spec)
-    if spec.objective[0] == "memory":
-        rows = document(first.plan, Proof(0.0, "limit"))["memory"]
-        reserve = rows[0]["terms"]["reserve"]
-        goal = replace(goal, capacity=max(r["peak_bytes"] for r in rows) - reserve)
-    else:
-        goal = replace(goal, step_limit=first.plan.step_time)
-    turned = replace(spec, objective=spec.objective[1:])
+    spec = frame.spec
+    turned = replace(
+        spec,
+        objective=spec.objective[1:],
+        limits=tuple(limit for limit in spec.limits if limit.weight is None),
+    )
     plan = first.plan
-    search = SplitSearch(make_frame(turned), plan.problem.split, goal)
+    search = SplitSearch(replace(frame, spec=turned), plan.problem.split, _no_worse(spec, first))
     search.prepare(math.inf)
     if search.ready is None:
         return first
@@ -67,6 +67,20 @@ def _second(spec: Spec, effort: Effort, first: Found) -> Found:
         return first
     problem = replace(same_price[-1].problem, spec=spec)  # the spec's own objectives again
     return Found(replace(same_price[-1], problem=problem), first.value)
+
+
+def _no_worse(spec: Spec, first: Found) -> Goal:
+    """Limits of plans that are no worse than the first one, and pay no more for soft limits."""
+    goal, step = goal_of(spec), first.plan.step_time
+    rows = document(first.plan, Proof(0.0, "limit"))["memory"]
+    used = max(row["peak_bytes"] - row["terms"]["reserve"] for row in rows)
+    is_memory = spec.objective[0] == "memory"
+    room = [max(limit.value, used) for limit in goal.soft_bytes]
+    time_left = [max(limit.value, step) for limit in goal.soft_seconds]
+    return Goal(
+        min(used if is_memory else goal.capacity, *room, math.inf),
+        min(goal.step_limit if is_memory else step, *time_left, math.inf),
+    )
 
 
 def look_for(
@@ -87,7 +101,7 @@ def _none(
     found: dict[str, Any] = {"conflict": [], "relaxations": []}
     if stopped == "proved":
         search.tell("explaining why there is no plan")
-        explanation = Explainer(spec, options.workers, options.seed, stop).explain()
+        explanation = Explainer(spec, options, stop).explain()
         found = {
             "conflict": list(explanation.conflict),
             "relaxations": list(explanation.relaxations),
@@ -115,10 +129,15 @@ class _Search:
     began: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
+        options = self.options
+        self.frame = make_frame(self.spec, options.unfold, options.whole_axes)
         self.minimizes_memory = self.spec.objective[0] == "memory"
-        # A plan within a step time limit costs at most that and all soft pins.
+        # A plan within a step time limit costs at most that, all soft pins and what limits leave to pay.
         weights = math.fsum(pin.weight or 0.0 for pin in self.spec.pins)
-        self.worst = math.inf if self.minimizes_memory else self.goal.step_limit + weights
+        most = self.goal.step_limit + weights
+        if math.isfinite(most):
+            most += self.goal.charge(self.goal.capacity, self.goal.step_limit)
+        self.worst = math.inf if self.minimizes_memory else most
         if math.isfinite(self.worst):
             self.worst *= 1 + 1e-9
         self.closed_bound = math.inf
@@ -134,9 +153,9 @@ class _Search:
 
     def run(self) -> str:
         """Search until proved or out of time; why it stopped."""
-        frame = make_frame(self.spec)
         self.open = [
-            SplitSearch(frame, split, self.goal) for split in splits(self.spec, frame.named)
+            SplitSearch(self.frame, split, self.goal)
+            for split in splits(self.spec, self.frame.named)
         ]
         self._glance()
         if not self.minimizes_memory:

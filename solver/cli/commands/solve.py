@@ -36,6 +36,14 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--reproducible", action="store_true", help="give the same plan in every run"
     )
     parser.add_argument(
+        "--unfold", action="store_true", help="let identical layers make choices of their own"
+    )
+    parser.add_argument(
+        "--whole-axes",
+        action="store_true",
+        help="cut by whole mesh axes only, except for parts that pins name",
+    )
+    parser.add_argument(
         "--json", action="store_true", help="print the plan document instead of the report"
     )
     overrides.add(parser)
@@ -47,16 +55,23 @@ def run(arguments: argparse.Namespace, search: str | None = None) -> ExitCode:
     from solver.cli.files import check_writable
     from solver.cli.progress import following
     from solver.cli.settle import settle
-    from solver.cli.tasks import open_task
+    from solver.cli.tasks import is_instance, open_task
     from solver.events import Options
     from solver.isolate.interrupts import Interrupts
     from solver.isolate.run import run as run_isolated
 
     if arguments.output is not None:
         check_writable(arguments.output)
+    if (arguments.unfold or arguments.whole_axes) and is_instance(arguments.spec):
+        raise CommandError(f"--unfold and --whole-axes are for specs; {arguments.spec} is none")
     task = open_task(arguments.spec, overrides.mapping(arguments))
     options = Options(
-        arguments.time_limit, arguments.workers, arguments.seed, arguments.reproducible
+        arguments.time_limit,
+        arguments.workers,
+        arguments.seed,
+        arguments.reproducible,
+        arguments.unfold,
+        arguments.whole_axes,
     )
     with Interrupts() as interrupts:
         with following(task.objective) as observe:
