@@ -29,9 +29,9 @@ KINDS = ("subgraph", "window", "blocks", "fusion")
 class View:
     """What neighbourhoods are chosen by.
 
-    `chosen` and `room` are the incumbent's; `hard` [point] must have room; `likely` [strategy] may be in a better selection;
-    `excess` [strategy] is by how much a bound rises with it; `prices` [point]; `pool` are good
-    selections; `copies` [node] numbers alike nodes alike.
+    `chosen` and `room` are the incumbent's; `hard` [point] must have room; `likely` [strategy] may
+    be in a better selection; `excess` [strategy] is by how much a bound rises with it; `prices`
+    [point]; `pool` are good selections; `copies` [node] numbers alike nodes alike.
     """
 
     data: Arrays
