@@ -32,6 +32,7 @@ MOMENTUM = 0.7
 PATIENCE = 5  # steps without a better bound before steps get shorter
 SHORTER = 0.7
 GAIN = 1e-4  # relative: less is no better bound
+ROUNDING = 1e-12  # relative: of sums over prices, which may be far above the bound
 FULL = 1e-9  # relative: prices this near to the most they may sum to
 
 
@@ -270,7 +271,10 @@ class Dual:
             )
 
     def _offset(self) -> float:
-        return self.data.constant - float(self.prices @ self.data.capacity)
+        """What a priced minimum is above the bound, and a little more for the rounding of sums."""
+        charge = self.prices @ self.data.capacity
+        rounding = ROUNDING * (self.prices @ np.abs(self.data.capacity))
+        return self.data.constant - float(charge + rounding)
 
     def _scale_by(self, use: Floats) -> None:
         """Measure resources without any capacity by a use."""
@@ -280,14 +284,15 @@ class Dual:
 
     def _move(self, use: Floats, distance: float) -> None:
         slope = (use - self.data.capacity) / self.scale
+        followed = self._followed(slope)
+        if not followed.any():
+            self.momentum[:] = 0.0  # what is left of it would be followed by ever larger steps
+            return
         self.momentum *= MOMENTUM
         self.momentum += (1.0 - MOMENTUM) * slope
         direction = self._followed(self.momentum)
         # Where slopes turn round the momentum is almost nothing; a step must not grow for that.
-        steepest = max((direction, self._followed(slope)), key=lambda x: float(x @ x))
-        norm = float(steepest @ steepest)
-        if norm == 0.0:
-            return
+        norm = max(float(direction @ direction), float(followed @ followed))
         moved = self.prices * self.scale + self.length * distance / norm * direction
         self.prices = np.maximum(0.0, moved) / self.scale
         for (at, end), most in zip(self._resources(), self.highest, strict=True):
