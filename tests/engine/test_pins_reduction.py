@@ -40,7 +40,7 @@ def test_a_node_is_added_only_for_a_pin_on_several() -> None:
 
 def test_the_weight_is_paid_once_however_many_nodes_break_a_pin() -> None:
     broken = np.array([True, False])
-    pin = Pin("together", {k: broken for k in range(3)}, weight=5.0)
+    pin = Pin("together", dict.fromkeys(range(3), broken), weight=5.0)
     problem = Problem(nodes([0, 2], [0, 2], [0, 2]), pins=(pin,))
     step = pins(problem)
     assert step is not None
