@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -123,6 +123,7 @@ def tables(problem: ShardingProblem, domain: Domain, pins: Sequence[PinMasks]) -
     kept = [np.flatnonzero(mask) for mask in domain.nodes]
     forbidden = [np.zeros(len(strategies), dtype=bool) for strategies in kept]
     loops: list[list[tuple[int, Block]]] = [[] for _ in kept]
+    alike = _Alike(problem, domain)
     edges = []
     for edge in problem.edges:
         if edge.u == edge.v:
@@ -130,13 +131,13 @@ def tables(problem: ShardingProblem, domain: Domain, pins: Sequence[PinMasks]) -
             loops[edge.u].append((PARTS[edge.group.part], made))
             forbidden[edge.u] |= illegal
         else:
-            table = _edge(edge, kept[edge.u], kept[edge.v])
+            table = alike.edge(edge, kept[edge.u], kept[edge.v])
             if table.forbidden.any() or len(table.quantities.layers):
                 edges.append(table)
     stores = []
     for number, store in enumerate(problem.stores):
-        stored = _store(
-            problem, store, kept[store.node], domain.stores[number], is_named=number in named
+        stored = alike.store(
+            store, kept[store.node], domain.stores[number], is_named=number in named
         )
         nothing: Bools = np.asarray((stored.place < 0).all(axis=1))
         forbidden[store.node] |= nothing[stored.labels]
@@ -147,6 +148,37 @@ def tables(problem: ShardingProblem, domain: Domain, pins: Sequence[PinMasks]) -
     soft = tuple(pin for pin in pins if not pin.is_hard)
     saving, gathers = _saving(nodes, edges), _gathers(stores)
     return Tables(problem, nodes, tuple(edges), tuple(stores), soft, saving, gathers)
+
+
+class _Alike:
+    """Tables of edges and stores, made once for those whose ends are alike (`Node.alike`) and keep
+    the same strategies."""
+
+    def __init__(self, problem: ShardingProblem, domain: Domain) -> None:
+        self.problem = problem
+        masks: dict[tuple[int, bytes], int] = {}
+        rows = enumerate(zip(problem.nodes, domain.nodes, strict=True))
+        self.number = [
+            masks.setdefault((node.alike, mask.tobytes()), n) for n, (node, mask) in rows
+        ]
+        self.edges: dict[tuple[int, int, int], EdgeTable] = {}
+        self.stores: dict[tuple[int, int, bytes, bool], StoreTable] = {}
+
+    def edge(self, edge: Edge, kept_u: Labels, kept_v: Labels) -> EdgeTable:
+        """The table of an edge; `edge.table` is one object for all that are alike."""
+        key = (id(edge.table), self.number[edge.u], self.number[edge.v])
+        if key not in self.edges:
+            self.edges[key] = _edge(edge, kept_u, kept_v)
+        c, part = edge.group.unit_class, PARTS[edge.group.part]
+        return replace(self.edges[key], u=edge.u, v=edge.v, unit_class=c, part=part)
+
+    def store(self, store: Store, kept: Labels, allowed: Bools, *, is_named: bool) -> StoreTable:
+        """The table of a store; `store.costs` is one object for all that are alike."""
+        c = self.problem.nodes[store.node].unit_class
+        key = (id(store.costs), self.number[store.node], allowed.tobytes(), is_named)
+        if key not in self.stores:
+            self.stores[key] = _store(store, c, kept, allowed, is_named=is_named)
+        return replace(self.stores[key], name=store.parameter, node=store.node, unit_class=c)
 
 
 def _gathers(stores: Sequence[StoreTable]) -> dict[int, Floats | None]:
@@ -227,7 +259,7 @@ def _edge(edge: Edge, kept_u: Labels, kept_v: Labels) -> EdgeTable:
 
 
 def _store(
-    problem: ShardingProblem, store: Store, kept: Labels, allowed: Bools, *, is_named: bool
+    store: Store, unit_class: int, kept: Labels, allowed: Bools, *, is_named: bool
 ) -> StoreTable:
     labels = store.labels[kept]
     costs = store.costs
@@ -248,7 +280,7 @@ def _store(
     return StoreTable(
         store.parameter,
         store.node,
-        problem.nodes[store.node].unit_class,
+        unit_class,
         is_named,
         labels,
         own[:, 0],
