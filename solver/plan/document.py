@@ -62,6 +62,11 @@ def document(plan: Plan, proof: Proof) -> Document:
     return builder.build(proof)
 
 
+def worth(plan: Plan) -> float:
+    """The objective's value of a plan, with what is paid for broken pins and exceeded limits."""
+    return _Builder(plan).worth()
+
+
 class _Builder:
     def __init__(self, plan: Plan) -> None:
         self.plan, self.problem = plan, plan.problem
@@ -70,10 +75,14 @@ class _Builder:
         self.names = [part.name for part in plan.problem.split.sharding]
         self.unit_number = {u.name: i for i, u in enumerate(self.spec.graph.units)}
 
+    def worth(self) -> float:
+        memory = self._memory()
+        return self._spent(memory) + _penalty(self._bill(memory))
+
     def build(self, proof: Proof) -> Document:
         memory = self._memory()
-        pins = bill(self.spec, self.plan.broken, memory, self.plan.step_time)
-        objective = self._objective(proof, memory, math.fsum(row["paid_s"] for row in pins))
+        pins = self._bill(memory)
+        objective = self._objective(proof, self._spent(memory), _penalty(pins))
         proved = proof.stopped == "proved" and objective["gap"] <= 1e-4
         return {
             "format": "mmp-plan/1",
@@ -98,10 +107,17 @@ class _Builder:
 
     # ---- objective -------------------------------------------------------------------------
 
-    def _objective(self, proof: Proof, memory: Sequence[Row], penalty: float) -> dict[str, Any]:
+    def _bill(self, memory: Sequence[Row]) -> list[Row]:
+        return bill(self.spec, self.plan.broken, memory, self.plan.step_time)
+
+    def _spent(self, memory: Sequence[Row]) -> float:
+        if self.spec.objective[0] == "memory":
+            return float(max(m["peak_bytes"] for m in memory))
+        return self.plan.step_time
+
+    def _objective(self, proof: Proof, spent: float, penalty: float) -> dict[str, Any]:
         is_memory = self.spec.objective[0] == "memory"
-        spent = max(m["peak_bytes"] for m in memory) if is_memory else self.plan.step_time
-        value = float(spent) + penalty
+        value = spent + penalty
         bound = min(proof.bound, value)
         return {
             "name": self.spec.objective[0],
@@ -288,6 +304,10 @@ class _Builder:
                 }
             )
         return rows
+
+
+def _penalty(pins: Sequence[Row]) -> float:
+    return math.fsum(row["paid_s"] for row in pins)
 
 
 def static_terms(plan: Plan) -> tuple[Any, Any, Any]:

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from solver.search.choose import choose
 from solver.search.effort import Effort
 from solver.search.order import fits, quick
@@ -24,8 +26,9 @@ from solver.stages.model import StageModel, respects, unit_costs
 from solver.stages.pattern import Pattern
 
 if TYPE_CHECKING:
+    from solver.search.goal import Found
     from solver.search.ready import Ready
-    from solver.search.split import Found, SplitSearch
+    from solver.search.split import SplitSearch
 
 LEAST_GAIN = 1e-4  # relative: less is not worth choosing anew
 ROUNDS = 3  # alternations from one start
@@ -50,12 +53,28 @@ class Climb:
         self.search, self.effort, self.thorough = search, effort, thorough
         self.ready: Ready = search.ready
         self.best: Spot | None = None
+        self.plenty = full_flight(self.ready)
+        self.ceiling = search.capacity  # bytes that stage maps stay within
 
     def run(self, cutoff: float, keep: Callable[[Found], None]) -> float:
         """Climb; a plan below `cutoff` (or near it) goes to `keep`. The best value seen."""
-        plenty = full_flight(self.ready)
         first: Pattern | None = None
-        for held in dict.fromkeys([tuple(plenty), (1,) * len(plenty)]):
+        for ceiling in self.search.goal.ceilings(0.0):
+            self.ceiling = ceiling
+            first = self._start(cutoff) or first
+        self.ceiling = self.search.capacity
+        if self.best is None or first is None:
+            return math.inf
+        self._settle(first, cutoff)
+        if self.best.value < cutoff * 1.1:
+            self.search.schedule(self.best.selection, self.best.pattern, self.effort, 0.3, keep)
+        return self.best.value
+
+    def _start(self, cutoff: float) -> Pattern | None:
+        """Alternate from every start, with as much in flight as helps, or else as little as can be;
+        the first start is returned."""
+        first: Pattern | None = None
+        for held in dict.fromkeys([tuple(self.plenty), (1,) * len(self.plenty)]):
             for pattern in starts(self.ready, self.effort):
                 self._alternate(pattern, list(held), cutoff)
                 first = first or pattern
@@ -63,20 +82,15 @@ class Climb:
                     break
             if self.best is not None:
                 break
-        if self.best is None or first is None:
-            return math.inf
-        self._settle(plenty, first, cutoff)
-        if self.best.value < cutoff * 1.1:
-            self.search.schedule(self.best.selection, self.best.pattern, self.effort, 0.3, keep)
-        return self.best.value
+        return first
 
-    def _settle(self, held: list[int], first: Pattern, cutoff: float) -> None:
+    def _settle(self, first: Pattern, cutoff: float) -> None:
         """Small moves with the selection kept, then with one chosen anew, while that helps."""
         assert self.best is not None
         self._improve()
         bases = dict.fromkeys([first, self.best.pattern])
-        while self.thorough and not self.effort.is_over() and self._rechoose(list(bases), held):
-            self._alternate(self.best.pattern, held, cutoff)
+        while self.thorough and not self.effort.is_over() and self._rechoose(list(bases)):
+            self._alternate(self.best.pattern, self.plenty, cutoff)
             self._improve()
             bases = {self.best.pattern: None}
 
@@ -90,9 +104,15 @@ class Climb:
         f = figures(self.ready.problem, selection, pattern)
         if not fits(f, self.search.capacity):
             return math.inf
-        split, train = self.search.split, self.search.spec.train
-        time_ = quick(f, split.microbatches, self.search.capacity, train.pipeline.family)
-        return time_ + self.search.unit_penalty(pattern) + self.search.penalty(selection)
+        family = self.search.spec.train.pipeline.family
+        saved, goal = f.saved_b + f.saved_w, self.search.goal
+        fixed = f.static + f.buffers
+        usual = float((fixed + np.array(self.plenty) * saved).max())
+        value = math.inf
+        for ceiling in goal.ceilings(float((fixed + saved).max())):
+            step = quick(f, self.search.split.microbatches, ceiling, family)
+            value = min(value, step + goal.charge(min(usual, ceiling), step))
+        return value + self.search.unit_penalty(pattern) + self.search.penalty(selection)
 
     def _alternate(self, pattern: Pattern, held: list[int], cutoff: float) -> None:
         seen: list[Pattern] = []
@@ -108,9 +128,7 @@ class Climb:
             if selection is None:
                 return
             if self.search.spec.train.recompute == "auto":
-                fitted = Refit(self.ready, selection, self.search.capacity).pattern(
-                    pattern.stage_of
-                )
+                fitted = Refit(self.ready, selection, self.ceiling).pattern(pattern.stage_of)
                 if respects(self.ready.pins, fitted):
                     self._note(selection, fitted)
             improved = self._stage_map(selection, held)
@@ -133,7 +151,7 @@ class Climb:
             self.ready.problem,
             unit_costs(self.ready.problem, selection),
             held,
-            self.search.capacity,
+            self.ceiling,
             self.ready.pins,
             may_recompute=mode == "auto",
             must_recompute=mode == "full",
@@ -146,7 +164,7 @@ class Climb:
         """Move one unit from a stage to another (those between shift along), with no more
         recomputation than memory asks for; keep what shortens the schedule."""
         assert self.best is not None
-        refit = Refit(self.ready, self.best.selection, self.search.capacity)
+        refit = Refit(self.ready, self.best.selection, self.ceiling)
         patience = Patience(self.effort, 0.25)
         improved = True
         while improved:
@@ -158,19 +176,20 @@ class Climb:
                     before = self.best.value
                     improved |= self._note(self.best.selection, pattern) < before * (1 - 1e-9)
 
-    def _rechoose(self, bases: Sequence[Pattern], held: list[int]) -> bool:
+    def _rechoose(self, bases: Sequence[Pattern]) -> bool:
         """Move one unit to another stage and choose the selection for it; whether that helped."""
         assert self.best is not None
         patience = Patience(self.effort, 0.5)
         start = self.best
-        refit = Refit(self.ready, start.selection, self.search.capacity)
+        refit = Refit(self.ready, start.selection, self.ceiling)
         moves = itertools.permutations(range(start.pattern.stages), 2)
         for (source, target), base in itertools.product(moves, bases):
             for pattern in self._moved(base, source, target, refit):
                 if patience.is_over():
                     return False
                 limits = self.effort.limits(0.05)
-                choice = self.search.choose(pattern, held, self.best.value, limits, prove=False)
+                most = self.best.value
+                choice = self.search.choose(pattern, self.plenty, most, limits, prove=False)
                 if choice.selection is not None:
                     self._note(choice.selection, pattern)
         return self.best.value < start.value * (1 - LEAST_GAIN)

@@ -13,10 +13,10 @@ from collections.abc import Callable
 
 from solver.search.choose import choose
 from solver.search.effort import Effort
+from solver.search.goal import Found
 from solver.search.patterns import all_patterns, least_flight, starts
-from solver.search.split import Found, SplitSearch
-from solver.search.values import peak_bytes, penalty
-from solver.sharding.lower.lowering import Aim
+from solver.search.split import SplitSearch
+from solver.search.values import peak_bytes
 from solver.stages.pattern import Pattern
 
 
@@ -64,20 +64,13 @@ def _try(
     held = least_flight(ready, pattern)
     terms = search.terms(pattern, held, search.capacity)
     extra = search.unit_penalty(pattern) + reserve
-    aim = Aim("memory", search.step_limit)
-    choice = choose(ready.tables, terms, cutoff - extra, effort.limits(0.5), aim)
+    choice = choose(ready.tables, terms, cutoff - extra, effort.limits(0.5), search.aim())
     bound = min(choice.bound + extra, cutoff)
     if choice.selection is None:
         return bound
     peak = float(peak_bytes(ready.problem, pattern, held, choice.selection).max())
-    paid = extra + penalty(ready.problem, ready.pins, choice.selection)
-    tight = min(search.capacity, peak * (1 + 1e-12))
-    search.schedule(
-        choice.selection,
-        pattern,
-        effort,
-        0.3,
-        lambda found: keep(Found(found.plan, peak + paid)),
-        capacity=tight,
-    )
+    ceilings = [min(search.capacity, peak * (1 + 1e-12))]
+    if search.goal.soft_seconds:  # more memory may pay for a shorter step
+        ceilings.append(search.capacity)
+    search.schedule(choice.selection, pattern, effort, 0.3, keep, ceilings)
     return bound

@@ -15,8 +15,8 @@ from solver.explain.conflict import Explainer
 from solver.plan.document import Proof, document, memory_limit
 from solver.search.effort import Effort
 from solver.search.frame import make_frame
-from solver.search.memory import search_memory
 from solver.search.goal import Found, Goal, goal_of
+from solver.search.memory import search_memory
 from solver.search.split import SplitSearch
 from solver.sharding.build import Frame
 from solver.space.mesh import splits
@@ -132,7 +132,7 @@ class _Search:
         options = self.options
         self.frame = make_frame(self.spec, options.unfold, options.whole_axes)
         self.minimizes_memory = self.spec.objective[0] == "memory"
-        # A plan within a step time limit costs at most that, all soft pins and what limits leave to pay.
+        # A plan within a step time limit costs at most that, and all that can be paid beside it.
         weights = math.fsum(pin.weight or 0.0 for pin in self.spec.pins)
         most = self.goal.step_limit + weights
         if math.isfinite(most):

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from typing import Literal
 
-from dsl.spec import Spec
 from solver.cpsat import Limits
 from solver.engine.medium import message_bound
-from solver.plan.document import Plan, capacity
+from solver.plan.document import Plan
+from solver.schedule import Action
 from solver.search.choose import Choice, choose
 from solver.search.climb import Climb
 from solver.search.cuts import memory_never_binds, monotone_cut
 from solver.search.effort import Effort
 from solver.search.floor import memory_floor, stage_ranges
+from solver.search.goal import Found, Goal, found
 from solver.search.order import Ordered, order
 from solver.search.patterns import all_patterns, least_flight, starts
 from solver.search.ready import Ready
@@ -22,13 +23,14 @@ from solver.search.terms import bound_weights, priced_weights, stage_terms
 from solver.search.values import broken, penalty, soft_penalties
 from solver.sharding.build import Frame, NoStrategyError, build, keep_strategies, with_edges
 from solver.sharding.domain import Domain, alone, hard_domain, not_too_dear, own_costs
+from solver.sharding.lower.lowering import Aim
 from solver.sharding.lower.tables import Tables, tables
 from solver.sharding.lower.weighted import weighted
 from solver.sharding.problem import Selection, ShardingProblem
-from solver.sharding.terms import Cut, StageTerms
+from solver.sharding.terms import Cut, SoftLimit, StageTerms
 from solver.space.mesh import Split
 from solver.space.pins import PinMasks, compile_pins
-from solver.stages.figures import figures
+from solver.stages.figures import StageFigures, figures
 from solver.stages.model import keeps
 from solver.stages.pattern import Pattern
 
@@ -36,28 +38,6 @@ ALL_PATTERNS = 40  # up to this many stage maps, each is searched
 SWEEPS = 6
 CUTS = 60  # schedules fed back per pattern
 PRICES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A plan and its objective value."""
-
-    plan: Plan
-    value: float
-
-
-@dataclass(frozen=True, slots=True)
-class Goal:
-    """What a plan must keep: bytes per device beside the reserve, and seconds of a step."""
-
-    capacity: float
-    step_limit: float
-
-
-def goal_of(spec: Spec) -> Goal:
-    """The limits of a spec."""
-    steps = [x.value for x in spec.limits if x.quantity == "step_time"]
-    return Goal(capacity(spec), min(steps, default=math.inf))
 
 
 class SplitSearch:
@@ -70,8 +50,7 @@ class SplitSearch:
     def __init__(self, frame: Frame, split: Split, goal: Goal) -> None:
         self.frame, self.spec, self.split = frame, frame.spec, split
         self.classes = frame.classes
-        self.capacity = goal.capacity
-        self.step_limit = goal.step_limit
+        self.goal, self.capacity, self.step_limit = goal, goal.capacity, goal.step_limit
         self.bound = 0.0
         self.estimate = math.inf  # of the best plan, from a sketch
         self.glanced = self.closed = False
@@ -170,17 +149,21 @@ class SplitSearch:
     def _tight_bound(self, made: Tables, cutoff: float) -> float:
         """The bound with a price on memory: on average over stages, one micro-batch must fit.
 
-        Lagrangian relaxation: at every price the bound holds; prices rise while that helps.
+        Lagrangian relaxation: at every price the bound holds (of a soft limit, up to what it asks
+        itself); prices rise while that helps.
         """
-        best, price = -math.inf, 0.05 * self.bound / max(self.capacity, 1.0)
-        mode = self.spec.train.recompute
-        for _ in range(PRICES):
-            rows = priced_weights(made.problem, price, mode)
-            here = min(message_bound(weighted(made, row, {}), SWEEPS) for row in rows)
-            here = min(here - price * self.capacity, cutoff)
-            if here <= best:
-                break
-            best, price = here, price * 3
+        best = -math.inf
+        for limit in (SoftLimit(self.capacity, math.inf), *self.goal.soft_bytes):
+            price, before = 0.05 * self.bound / max(limit.value, 1.0), -math.inf
+            for _ in range(PRICES):
+                price = min(price, limit.price)
+                rows = priced_weights(made.problem, price, self.spec.train.recompute)
+                here = min(message_bound(weighted(made, row, {}), SWEEPS) for row in rows)
+                here = min(here - price * limit.value, cutoff)
+                best = max(best, here)
+                if here <= before or price == limit.price:
+                    break
+                before, price = here, price * 3
         return best
 
     def close(self, bound: float) -> None:
@@ -204,20 +187,19 @@ class SplitSearch:
         coarse strategies, or among all (after `prepare`)."""
         if coarse and not self._set_coarse():
             return False
-        found = False
+        plans: list[Found] = []
         assert self.ready is not None
         for pattern in starts(self.ready, effort):
             held = least_flight(self.ready, pattern)
             limits = effort.limits(0.5)
-            choice = self.choose(pattern, held, self.step_limit, limits, prove=False)
+            choice = self.choose(pattern, held, math.inf, limits, prove=False)
             if choice.selection is not None:
-                ordered = self.schedule(choice.selection, pattern, effort, 0.2, lambda _: None)
-                found = ordered.actions is not None and ordered.makespan <= self.step_limit
-            if found:
+                self.schedule(choice.selection, pattern, effort, 0.2, plans.append)
+            if plans:
                 break
         if coarse:
             self.ready = None
-        return found
+        return bool(plans)
 
     def search(self, cutoff: float, effort: Effort, report: Callable[[Found], None]) -> None:
         """Look for plans below `cutoff`; the split is closed afterwards, with the best bound."""
@@ -251,13 +233,21 @@ class SplitSearch:
         assert ready is not None
         terms = self.terms(pattern, held, self.capacity)
         extra = self.unit_penalty(pattern)
-        choice = choose(ready.tables, terms, cutoff - extra, limits, prove=prove)
+        choice = choose(ready.tables, terms, cutoff - extra, limits, self.aim(), prove=prove)
         return Choice(choice.selection, choice.value + extra, choice.bound + extra)
 
     def terms(self, pattern: Pattern, held: list[int], capacity: float) -> StageTerms:
         """How the quantities enter the times and bytes of a pattern's stages."""
         assert self.ready is not None
-        return stage_terms(self.ready.problem, pattern, held, capacity)
+        soft = self.goal.soft_bytes
+        return stage_terms(self.ready.problem, pattern, held, capacity, soft)
+
+    def aim(self) -> Aim:
+        """What selections are chosen for."""
+        minimizes: Literal["time", "memory"] = "time"
+        if self.spec.objective[0] == "memory":
+            minimizes = "memory"
+        return Aim(minimizes, self.step_limit, self.goal.soft_seconds)
 
     def unit_penalty(self, pattern: Pattern) -> float:
         """Weights of soft pins that ask only about stages or recomputation and are broken."""
@@ -287,39 +277,45 @@ class SplitSearch:
         bound = max(choice.bound, self.bound)
         if choice.selection is None or bound >= cutoff:
             return bound
-        ordered = self.schedule(choice.selection, pattern, effort, 1 / share, keep)
-        return max(bound, self._close_pattern(pattern, choice, ordered, cutoff, effort, keep))
+        return max(bound, self._close_pattern(pattern, choice, cutoff, effort, share, keep))
 
     def _close_pattern(
         self,
         pattern: Pattern,
         choice: Choice,
-        ordered: Ordered,
         cutoff: float,
         effort: Effort,
+        share: int,
         keep: Callable[[Found], None],
     ) -> float:
-        """Feed schedules back as cuts until no selection of the pattern can beat the best plan."""
+        """Schedule a choice, and feed schedules back as cuts until no selection of the pattern can
+        beat the best plan; a lower bound on its plans is returned."""
         ready = self.ready
         assert ready is not None
         terms = self.terms(pattern, least_flight(ready, pattern), self.capacity)
         extra = self.unit_penalty(pattern)
         cuts: list[Cut] = []
         bound = choice.bound
+
+        def note(plan: Found) -> None:
+            nonlocal cutoff
+            cutoff = min(cutoff, plan.value)
+            keep(plan)
+
+        assert choice.selection is not None
+        ordered = self.schedule(choice.selection, pattern, effort, 1 / share, note)
         for _ in range(CUTS if self.split.stages > 1 else 0):
-            assert choice.selection is not None
             f = figures(ready.problem, choice.selection, pattern)
-            cutoff = min(cutoff, ordered.makespan + extra + self.penalty(choice.selection))
             never = memory_never_binds(f, self.split.microbatches, self.capacity)
             if bound >= cutoff * (1 - 1e-9) or not never or effort.is_over():
                 break
             cuts.append(monotone_cut(ready.problem, choice.selection, pattern, f, ordered.bound))
             limits = effort.limits(0.2)
-            choice = choose(ready.tables, terms, cutoff - extra, limits, cuts=cuts)
+            choice = choose(ready.tables, terms, cutoff - extra, limits, self.aim(), cuts)
             bound = max(bound, choice.bound + extra)
             if choice.selection is None:
                 break
-            ordered = self.schedule(choice.selection, pattern, effort, 0.2, keep)
+            ordered = self.schedule(choice.selection, pattern, effort, 0.2, note)
         return bound
 
     def penalty(self, selection: Selection) -> float:
@@ -334,16 +330,29 @@ class SplitSearch:
         effort: Effort,
         share: float,
         keep: Callable[[Found], None],
-        capacity: float | None = None,
+        ceilings: Sequence[float] = (),
     ) -> Ordered:
-        """Order the operators of a selection; a plan goes to `keep`."""
+        """Order the operators of a selection; every plan goes to `keep`.
+
+        The order is found for each of some `ceilings` of memory (none: what the goal says), since
+        a longer step may use less of what is paid for. That of the first one is returned.
+        """
         ready = self.ready
         assert ready is not None
         f = figures(ready.problem, selection, pattern)
-        ordered = order(
+        least = float((f.static + f.buffers + f.saved_b + f.saved_w).max())
+        tried = ceilings or self.goal.ceilings(least)
+        orders = [self._order(f, effort, share / len(tried), ceiling) for ceiling in tried]
+        for ordered in orders:
+            if ordered.actions and ordered.makespan <= self.step_limit * (1 + 1e-12):
+                keep(found(self._plan(selection, pattern, ordered.actions, ordered.makespan)))
+        return orders[0]
+
+    def _order(self, f: StageFigures, effort: Effort, share: float, ceiling: float) -> Ordered:
+        return order(
             f,
             self.split.microbatches,
-            self.capacity if capacity is None else capacity,
+            ceiling,
             self.spec.train.pipeline.family,
             effort.limits(share).seconds,
             effort.workers,
@@ -351,22 +360,18 @@ class SplitSearch:
             effort.deterministic,
             effort.stop,
         )
-        if ordered.actions is None or ordered.makespan > self.step_limit * (1 + 1e-12):
-            return ordered
+
+    def _plan(
+        self,
+        selection: Selection,
+        pattern: Pattern,
+        actions: tuple[Action, ...],
+        step_time: float,
+    ) -> Plan:
+        assert self.ready is not None
+        problem, pins = self.ready.problem, self.ready.pins
         missed = tuple(
-            broken(ready.problem, pin, selection) or not all(keeps(w, pattern) for w in pin.units)
-            for pin in ready.pins
+            broken(problem, pin, selection) or not all(keeps(w, pattern) for w in pin.units)
+            for pin in pins
         )
-        weights = [pin.pin.weight or 0.0 for pin in ready.pins]
-        paid = math.fsum(w for w, miss in zip(weights, missed, strict=True) if miss)
-        plan = Plan(
-            ready.problem,
-            selection,
-            pattern,
-            ordered.actions,
-            ordered.makespan,
-            missed,
-            ready.pins,
-        )
-        keep(Found(plan, ordered.makespan + paid))
-        return ordered
+        return Plan(problem, selection, pattern, actions, step_time, missed, pins)

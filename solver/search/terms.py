@@ -15,7 +15,7 @@ import numpy as np
 from solver.cost.collectives import Floats
 from solver.cost.quantities import COUNT, Quantity
 from solver.sharding.problem import ShardingProblem
-from solver.sharding.terms import StageTerms, Weights
+from solver.sharding.terms import SoftLimit, StageTerms, Weights
 from solver.stages.figures import FUSED_FAMILIES
 from solver.stages.pattern import PARTS, Counts, Pattern, counts
 
@@ -49,7 +49,11 @@ def unit_factors(number: Floats, again: Floats, factor: dict[Quantity, float]) -
 
 
 def stage_terms(
-    problem: ShardingProblem, pattern: Pattern, in_flight: list[int], capacity: float
+    problem: ShardingProblem,
+    pattern: Pattern,
+    in_flight: list[int],
+    capacity: float,
+    soft: tuple[SoftLimit, ...] = (),
 ) -> StageTerms:
     """The terms of one pattern; `in_flight[s]` micro-batches are held by stage s at its peak."""
     m = float(problem.split.microbatches)
@@ -77,7 +81,7 @@ def stage_terms(
         memory.append(saved)
     held_time, held_memory = _held(problem, number, len(ramps))
     return StageTerms(
-        np.array(time + ramps), np.array(memory), held_time, held_memory, number, capacity
+        np.array(time + ramps), np.array(memory), held_time, held_memory, number, capacity, soft
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from solver.cost.collectives import Floats
@@ -19,14 +18,22 @@ class Weights:
 
 
 @dataclass(frozen=True, slots=True)
+class SoftLimit:
+    """Bytes or seconds that may be exceeded at `price` per unit, in the unit of the objective."""
+
+    value: float
+    price: float
+
+
+@dataclass(frozen=True, slots=True)
 class StageTerms:
     """How the quantities of a unit enter a stage's time and bytes.
 
     `time[row]` and `memory[stage]` are [class, part, quantity] factors; a plan's step time is at
     least `time[row]` applied to all choices, for every row. `held_time[row]` and
     `held_memory[stage]` are [store, quantity] factors of parameters held once per stage. `capacity`
-    is in bytes, for static, saved and buffers together (infinite: no limit); `price` is that of a
-    byte more, in the unit of the objective (infinite: not one byte).
+    is in bytes, for static, saved and buffers together (infinite: no limit); `soft` are limits of
+    the same bytes on the fullest stage.
     """
 
     time: Floats
@@ -35,7 +42,7 @@ class StageTerms:
     held_memory: Floats
     counts: Counts
     capacity: float
-    price: float = math.inf
+    soft: tuple[SoftLimit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from solver.sharding.lower.cuts import SMALLER
 from solver.sharding.lower.lowering import Aim, Lowered, lower
 from solver.sharding.lower.tables import Tables, tables
 from solver.sharding.problem import Selection, ShardingProblem
-from solver.sharding.terms import Cut, StageTerms
+from solver.sharding.terms import Cut, SoftLimit, StageTerms
 from solver.space.mesh import splits
 from solver.space.pins import PinMasks, compile_pins
 from solver.stages.figures import figures
@@ -87,9 +87,10 @@ class Case:
         """Step time and soft pins; bytes over the capacity at their price."""
         if not self.is_legal(s):
             return math.inf
-        over = max(0.0, self.peak(s) - self.terms.capacity)
-        charge = over * self.terms.price if over else 0.0
-        return row_values(self.problem, self.terms, s) + self.paid(s) + charge
+        if self.peak(s) > self.terms.capacity:
+            return math.inf
+        charges = (x.price * max(0.0, self.peak(s) - x.value) for x in self.terms.soft)
+        return row_values(self.problem, self.terms, s) + self.paid(s) + sum(charges)
 
 
 def spec_of(rng: random.Random, body: str, statements: tuple[str, ...]) -> Spec:
@@ -133,8 +134,12 @@ def case_of(rng: random.Random, spec: Spec, limited: bool) -> Case:
     seen = sorted({case.peak(case.random_selection(rng)) for _ in range(12)})
     k = rng.randrange(len(seen))
     capacity = (seen[k] + seen[min(k + 1, len(seen) - 1)]) / 2
-    price = rng.choice((math.inf, math.inf, 1e-9))
-    return replace(case, terms=replace(terms, capacity=capacity, price=price))
+    limits = rng.choice(("hard", "hard", "soft", "both"))
+    if limits == "hard":
+        return replace(case, terms=replace(terms, capacity=capacity))
+    most = seen[-1] if limits == "both" else math.inf
+    soft = (SoftLimit(capacity, 1e-9), SoftLimit(0.9 * capacity, 2e-9))
+    return replace(case, terms=replace(terms, capacity=most, soft=soft))
 
 
 def random_case(seed: int, limited: bool) -> tuple[random.Random, Case]:
@@ -198,7 +203,7 @@ def test_limits_are_kept_by_some_and_broken_by_others(monkeypatch: pytest.Monkey
         for _ in range(4):
             s = case.random_selection(rng)
             if case.is_legal(s):
-                kinds.add((case.peak(s) > case.terms.capacity, math.isinf(case.terms.price)))
+                kinds.add((case.peak(s) > case.terms.capacity, bool(case.terms.soft)))
             else:
                 kinds.add("illegal")
         kinds |= {resource.name for resource in lowered.problem.resources}
@@ -283,7 +288,7 @@ def test_the_peak_can_be_minimised(seed: int) -> None:
     rng, case = random_case(seed, limited=True)
     steps = sorted(row_values(case.problem, case.terms, case.random_selection(rng)) for _ in "abcd")
     limit = rng.choice([math.inf, (steps[1] + steps[2]) / 2 * (1 + 1e-6)])
-    terms = replace(case.terms, price=math.inf)
+    terms = replace(case.terms, soft=())
     lowered = lower(case.tables(), terms, Aim("memory", limit))
     for _ in range(8):
         found, back = way_and_back(case, lowered, case.random_selection(rng))
@@ -301,7 +306,8 @@ def test_seconds_over_a_soft_limit_have_a_price() -> None:
         s = case.random_selection(rng)
     step = row_values(case.problem, case.terms, s)
     free, back = way_and_back(case, lower(case.tables(), case.terms), s)
-    priced = lower(case.tables(), case.terms, Aim("time", 0.75 * step, 2.0))
+    aim = Aim("time", soft=(SoftLimit(0.75 * step, 2.0),))
+    priced = lower(case.tables(), case.terms, aim)
     found, back = way_and_back(case, priced, back)
     over = row_values(case.problem, case.terms, back) - 0.75 * step
     assert over > 0

@@ -14,7 +14,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dsl.spec import Pin, Spec, StoredOver
+from dsl.spec import Limit, Pin, Spec, StoredOver
 from solver.verify.decisions import Decisions, ParameterChoice
 from solver.verify.evaluate import evaluate
 from solver.verify.figures import Figures, Phase, StageMemory, StageTime
@@ -68,7 +68,9 @@ class _Search:
         self.best: Optimum | None = None
         self.deltas: dict[object, tuple[Delta, ...]] = {}
         self.pins_on_storage = any(self._on_storage(pin) for pin in spec.pins)
-        self.steps = min((x.value for x in spec.limits if x.quantity == "step_time"), default=1e30)
+        self.hard = [x for x in spec.limits if x.weight is None]
+        self.soft = [x for x in spec.limits if x.weight is not None]
+        self.steps = min((x.value for x in self.hard if x.quantity == "step_time"), default=1e30)
         self.places: dict[Place, list[str]] = {}
         for name in self.space.wiring.parameters:
             self.places.setdefault(self.space.first_read(name), []).append(name)
@@ -83,13 +85,12 @@ class _Search:
         for levels in itertools.product(*(self._options(base, p) for p in names)):
             chosen = {n: x for p, x in zip(names, levels, strict=True) for n in self.places[p]}
             times, memory = self._with_storage(base, plain, chosen)
-            decisions, penalty = base, plain.penalty
+            penalty = self._for_pins(plain)
             if self.pins_on_storage:
-                decisions = _store(base, chosen)
-                priced = self._price(decisions)
+                priced = self._price(_store(base, chosen))
                 if not self._kept(priced, storage=True):
                     continue
-                penalty = priced.penalty
+                penalty = self._for_pins(priced)
             if not self._may_win(times, memory, base.microbatches, penalty):
                 continue
             if orders is None:
@@ -174,6 +175,10 @@ class _Search:
             for pin, bill in zip(self.spec.pins, figures.bills, strict=False)
         )
 
+    def _for_pins(self, figures: Figures) -> float:
+        """What is paid for pins; what is paid for limits depends on the order."""
+        return math.fsum(bill.paid for _, bill in zip(self.spec.pins, figures.bills, strict=False))
+
     def _on_storage(self, pin: Pin) -> bool:
         return any(isinstance(wish, StoredOver) for wish in pin.requirements)
 
@@ -193,7 +198,7 @@ class _Search:
         return self.best is None or least + penalty < self.best.value
 
     def _fits(self, memory: Sequence[StageMemory]) -> bool:
-        limits = [x for x in self.spec.limits if x.quantity == "memory"]
+        limits = [x for x in self.hard if x.quantity == "memory"]
         room = self.spec.mesh.device.memory_bytes
         peak = max(m.peak - m.reserve for m in memory)
         if not limits:
@@ -229,7 +234,14 @@ class _Search:
             return None
         peak = max(m.peak for m in memory)
         value = penalty + (step if self.spec.objective[0] == "step_time" else peak)
+        used = max(m.peak - m.reserve for m in memory)
+        value += math.fsum(_charge(limit, used, step) for limit in self.soft)
         return (value, step, peak) if self.best is None or value < self.best.value else None
+
+
+def _charge(limit: Limit, used: float, step: float) -> float:
+    needed = step if limit.quantity == "step_time" else used + limit.reserve
+    return (limit.weight or 0.0) * max(0.0, needed - limit.value)
 
 
 PHASES: tuple[Phase, ...] = ("F", "B", "W")

@@ -19,6 +19,7 @@ from solver.sharding.lower.levels import GUARD, Level
 from solver.sharding.lower.memory import Memory, MemoryLimit
 from solver.sharding.lower.tables import EdgeTable, NodeTable, StoreTable, Tables
 from solver.sharding.problem import Labels
+from solver.sharding.terms import SoftLimit
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,7 +44,7 @@ class Builder:
     edge_uses: list[engine.EdgeUse] = field(default_factory=list)
     pins: list[engine.Pin] = field(default_factory=list)
     storing: list[Storing] = field(default_factory=list)
-    step_time: int = -1
+    steps: list[int] = field(default_factory=list)
     memory: int = -1
     gathered: int = -1
     cut_resource: int = -1
@@ -56,12 +57,17 @@ class Builder:
         self.rates.append((len(self.resources) - 1, rates))
         return len(self.resources) - 1
 
-    def add_step_time(self, rates: Rates, more: Floats) -> None:
+    def add_step_time(self, rates: Rates, cuts: int) -> None:
         """Rows of times, and a point for each cut; nothing where all of it is plain."""
         is_free = all(block.is_free(factors) for block, factors in self.tables.blocks(rates))
-        if not is_free or len(more):
-            capacity = np.zeros(len(rates) + len(more))
-            self.step_time = self.add_resource("step time", capacity, 1.0, rates)
+        if not is_free or cuts:
+            capacity = np.zeros(len(rates) + cuts)
+            self.steps.append(self.add_resource("step time", capacity, 1.0, rates))
+
+    def add_step_limit(self, limit: SoftLimit, rates: Rates, cuts: int) -> None:
+        """A limit of all rows of times, and of the point of each cut."""
+        capacity = np.full(len(rates) + cuts, limit.value)
+        self.steps.append(self.add_resource("step limit", capacity, limit.price, rates))
 
     def add_memory(self, found: Memory, limits: Sequence[MemoryLimit]) -> None:
         """One resource per limit, all with the same uses, and one that keeps what units gather
@@ -187,7 +193,7 @@ class Builder:
             self.edges.append(engine.Edge(number, node, covered, labels, table))
 
     def add_cuts(self, cut: CutPoints, rows: int) -> None:
-        """A node per cut; "as long" is used at the cut's own point of the step time."""
+        """A node per cut; "as long" is used at the cut's own point of whatever measures a step."""
         for k, points in enumerate(cut.points):
             number = len(self.nodes)
             self.nodes.append(engine.Node(f"cut {k}", np.zeros(len(points) + 1)))
@@ -195,7 +201,8 @@ class Builder:
                 self._use(self.cut_resource, point, point + 1, number, cut.filling(k, point))
             longest = np.zeros(len(points) + 1)
             longest[-1] = cut.least[k]
-            self._use(self.step_time, rows + k, rows + k + 1, number, longest)
+            for resource in self.steps:
+                self._use(resource, rows + k, rows + k + 1, number, longest)
         for start, stop, node, seconds in cut.sent:
             amounts = seconds[self.tables.nodes[node].kept]
             self._use(self.cut_resource, start, stop, node, amounts)

@@ -29,17 +29,17 @@ from solver.sharding.lower.memory import MemoryLimit, memory
 from solver.sharding.lower.rates import row_rates
 from solver.sharding.lower.tables import StoreTable, Tables
 from solver.sharding.problem import Selection
-from solver.sharding.terms import Cut, StageTerms
+from solver.sharding.terms import Cut, SoftLimit, StageTerms
 
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """What is minimised (step time in seconds, or the peak of memory in bytes), and a limit on the
-    step with the price of a second more (infinity: hard)."""
+    """What is minimised (step time in seconds, or the peak of memory in bytes), and the limits of
+    the step: one that must hold, and `soft` ones."""
 
     minimizes: Literal["time", "memory"] = "time"
     step_limit: float = math.inf
-    step_price: float = math.inf
+    soft: tuple[SoftLimit, ...] = ()
 
 
 STEP_TIME = Aim()
@@ -122,12 +122,11 @@ def lower(
     if aim.minimizes == "memory" or cuts:
         plain = plain.less(plain)
     cut = cut_points(tables, cuts) if cuts else None
+    cuts_too = 0 if cut is None else len(cut.least)
     if aim.minimizes == "time":
-        more = np.zeros(0) if cut is None else cut.least
-        builder.add_step_time(rows.less(plain), more)
-    if math.isfinite(aim.step_limit):
-        capacity = np.full(len(rows), aim.step_limit)
-        builder.add_resource("step limit", capacity, aim.step_price, rows)
+        builder.add_step_time(rows.less(plain), cuts_too)
+    for limit in _step_limits(aim):
+        builder.add_step_limit(limit, rows, cuts_too)
     limits = _memory_limits(terms, aim)
     found = memory(tables, terms, limits) if limits else None
     if found is not None:
@@ -147,10 +146,15 @@ def lower(
     return Lowered(builder.problem(), tables, storing, levels, cut, durations)
 
 
+def _step_limits(aim: Aim) -> list[SoftLimit]:
+    hard = [SoftLimit(aim.step_limit, math.inf)] if math.isfinite(aim.step_limit) else []
+    return [*hard, *aim.soft]
+
+
 def _memory_limits(terms: StageTerms, aim: Aim) -> list[MemoryLimit]:
     limits = []
     if aim.minimizes == "memory":
         limits.append(MemoryLimit("peak", 0.0, 1.0))
     if math.isfinite(terms.capacity):
-        limits.append(MemoryLimit("memory", terms.capacity, terms.price))
-    return limits
+        limits.append(MemoryLimit("memory", terms.capacity, math.inf))
+    return limits + [MemoryLimit("soft memory", x.value, x.price) for x in terms.soft]
