@@ -10,7 +10,7 @@ a soft resource. Tree-reweighted message passing bounds the minimum from below (
 what a pass subtracts to bring every belief and message to a minimum of zero).
 
 Prices follow subgradients (use of a decoded selection, less capacity) with momentum. The length of
-a step is Polyak's towards the best value known, shortened whenever steps stop helping (Bertsekas,
+a step is Polyak's towards the best value known, shortened when steps stop helping (Bertsekas,
 "Convex Optimization Algorithms", 2015, section 3.2). Messages are kept from step to step, so one
 sweep per step is enough. Prices of a soft resource that sum to its price move only among those of
 that sum: raising all alike would be undone, and hide in which direction the bound rises.
@@ -28,10 +28,11 @@ from solver.engine.problem import Floats
 from solver.engine.relaxation import kernels
 from solver.engine.relaxation.arrays import Arrays, Graph, Ints
 
-MOMENTUM = 0.7
+MOMENTUM = 0.5
+LENGTH = 0.3  # of Polyak's step, at first
 PATIENCE = 5  # steps without a better bound before steps get shorter
-SHORTER = 0.7
-GAIN = 1e-4  # relative: less is no better bound
+SHORTER, LONGER = 0.7, 1.1
+GAIN = 1e-5  # relative: less is no better bound
 ROUNDING = 1e-12  # relative: of sums over prices, which may be far above the bound
 FULL = 1e-9  # relative: prices this near to the most they may sum to
 
@@ -186,7 +187,7 @@ class Dual:
     excess: Floats = field(init=False)
     scale: Floats = field(init=False)
     momentum: Floats = field(init=False)
-    length: float = 1.0
+    length: float = LENGTH
     idle: int = 0
     dearest: float = -math.inf
     costs: Floats = field(init=False)
@@ -221,7 +222,7 @@ class Dual:
         chosen = self.messages.decode(self.costs, self.tables)
         is_first = math.isinf(self.bound)
         if is_first or bound > self.bound + GAIN * abs(self.bound):
-            self.idle = 0
+            self.idle, self.length = 0, min(1.0, self.length * LONGER)
         else:
             self.idle += 1
         if self.idle >= PATIENCE:
