@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from solver.search.split import SplitSearch
 
 LEAST_GAIN = 1e-4  # relative: less is not worth choosing anew
+CLOSED = 1e-9  # relative: a value so near to the bound is the best
 ROUNDS = 3  # alternations from one start
 MOVES_PER_SECOND = 100  # small moves that count as a second when runs must repeat
 
@@ -78,7 +79,7 @@ class Climb:
             for pattern in starts(self.ready, self.effort):
                 self._alternate(pattern, list(held), cutoff)
                 first = first or pattern
-                if self.effort.is_over():
+                if self._is_over():
                     break
             if self.best is not None:
                 break
@@ -87,12 +88,19 @@ class Climb:
     def _settle(self, first: Pattern, cutoff: float) -> None:
         """Small moves with the selection kept, then with one chosen anew, while that helps."""
         assert self.best is not None
+        if self._is_over():
+            return
         self._improve()
         bases = dict.fromkeys([first, self.best.pattern])
         while self.thorough and not self.effort.is_over() and self._rechoose(list(bases)):
             self._alternate(self.best.pattern, self.plenty, cutoff)
             self._improve()
             bases = {self.best.pattern: None}
+
+    def _is_over(self) -> bool:
+        """Whether there is no time, or nothing better."""
+        value = self.best.value if self.best else math.inf
+        return value <= self.search.bound * (1 + CLOSED) or self.effort.is_over()
 
     def _note(self, selection: Selection, pattern: Pattern) -> float:
         value = self._quick(selection, pattern)
@@ -123,6 +131,8 @@ class Climb:
             selection = choice.selection
             if selection is not None:
                 self._note(selection, pattern)
+                if self._is_over():
+                    return
             else:
                 selection = self._careless(pattern, held)
             if selection is None:

@@ -204,17 +204,21 @@ class _Search:
             number = self._next_sketch(done)
             if number is None:
                 return
-            search = self.open[number]
-            self.tell("sketching " + describe(search))
-            cutoff = self.best.value if self.best else self.worst
-            search.sketch(cutoff, replace(self.effort(), seconds=SKETCH_SECONDS), self._found)
-            done[number] = search.estimate
+            self._sketch_one(self.open[number])
+            done[number] = self.open[number].estimate
+
+    def _sketch_one(self, search: SplitSearch) -> None:
+        self.tell("sketching " + describe(search))
+        cutoff = self.best.value if self.best else self.worst
+        search.sketch(cutoff, replace(self.effort(), seconds=SKETCH_SECONDS), self._found)
 
     def _next_sketch(self, done: dict[int, float]) -> int | None:
         """The split to sketch next: seeds first, then next to the best ones."""
         cutoff = self.best.value if self.best else self.worst
         waiting = [
-            i for i, s in enumerate(self.open) if i not in done and s.glanced and s.bound < cutoff
+            i
+            for i, s in enumerate(self.open)
+            if i not in done and s.glanced and s.bound < cutoff and not s.sketch_late
         ]
         if not waiting:
             return None
@@ -270,6 +274,8 @@ class _Search:
             if self.minimizes_memory and not current.closed:
                 limit = memory_limit(self.spec)
                 current.bound = current.memory_floor() + (limit.reserve if limit else 0.0)
+            elif current.sketch_late and not current.closed:
+                self._sketch_one(current)
         else:
             self.tell("searching " + describe(current))
             look_for(current, cutoff, self.effort(), self._found)

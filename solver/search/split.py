@@ -54,18 +54,24 @@ class SplitSearch:
         self.bound = 0.0
         self.estimate = math.inf  # of the best plan, from a sketch
         self.glanced = self.closed = False
+        self.sketch_late = False
         self.ready: Ready | None = None
 
     # ---- bounds ----------------------------------------------------------------------------
 
     def glance(self) -> None:
-        """A bound from every choice's own cost; closes the split when hard pins leave nothing."""
+        """A bound from every choice's own cost; closes the split when hard pins leave nothing.
+
+        `sketch_late` says whether a sketch is best made after `prepare`: with one stage and only
+        coarse strategies it has the same tables, and the bound often ends it at once.
+        """
         self.glanced = True
         made = self._start(coarse=False)
         if made is None:
             self.close(math.inf)
             return
         problem, _, domain = made
+        self.sketch_late = problem.is_coarse and self.split.stages == 1
         rows = bound_weights(problem)
         self.bound = max(alone(own_costs(problem, row, domain, {})) for row in rows)
 
@@ -79,11 +85,13 @@ class SplitSearch:
         return None if domain is None else (problem, pins, domain)
 
     def sketch(self, cutoff: float, effort: Effort, report: Callable[[Found], None]) -> None:
-        """A first plan from the coarse strategies, without a bound."""
-        if self._set_coarse():
+        """A first plan from the coarse strategies, or from those of a prepared split."""
+        prepared = self.ready is not None
+        if prepared or self._set_coarse():
             self.estimate = min(
                 self.estimate, Climb(self, effort, thorough=False).run(cutoff, report)
             )
+        if not prepared:
             self.ready = None
 
     def _set_coarse(self) -> bool:

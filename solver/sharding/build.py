@@ -394,4 +394,5 @@ class _Builder:
             self.node_of_tensor,
             self.store_of_parameter,
             self._space(),
+            self.coarse or self.space.sharers == 1,
         )

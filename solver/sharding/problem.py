@@ -125,6 +125,7 @@ class ShardingProblem:
     node_of_tensor: dict[str, int]
     store_of_parameter: dict[str, int]
     space: str  # which strategies were considered, in words
+    is_coarse: bool  # whether these are only the coarse ones of `solver.sharding.build.build`
 
     def variant_number(self, operator: str, strategy: int) -> int:
         """Which variant of a measured operator a strategy is."""
