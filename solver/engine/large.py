@@ -45,6 +45,7 @@ PROOF_S = 10.0  # the least that such a proof is worth starting with
 BETWEEN_REPORTS = 1.0  # seconds
 ENDING = 0.02  # of the time, for what is under way when it is up
 AT_REST = 1e-4  # length of steps at which prices have come to rest
+SETTLING = 3  # sweeps at the best prices, after the last step
 
 
 def solve_large(problem: Problem, limits: Limits, clock: Clock, report: Report) -> Outcome:
@@ -92,11 +93,15 @@ class _Large:
     # ---- the phases ------------------------------------------------------------------------
 
     def _price(self, seconds: float) -> None:
-        end = self.clock.now() + seconds
+        self._step()
+        end = self.clock.now() + seconds  # without the seconds that loading compiled loops takes
         while self.clock.now() < end and self._is_open() and self.dual.length > AT_REST:
-            self.incumbent.offer(self.dual.step(self.incumbent.feasible_value))
-            self.clock.count_sweeps(self.data)
-        self.dual.settle(3)
+            self._step()
+        self.dual.settle(SETTLING)
+
+    def _step(self) -> None:
+        self.incumbent.offer(self.dual.step(self.incumbent.feasible_value))
+        self.clock.count_sweeps(self.data)
 
     def _start(self) -> None:
         """Any selection without a forbidden pair: all that were decoded have one."""

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from solver.engine.evaluate import use
+from solver.engine.evaluate import choice_cost, use
 from solver.engine.problem import (
     Edge,
     Floats,
@@ -33,11 +33,12 @@ MOVED = 60  # the most that is moved from a node to an edge
 
 
 def layered_problem(
-    seed: int, layers: int = 10, width: int = 8, size: int = 5
+    seed: int, layers: int = 10, width: int = 8, size: int = 5, worth: float = 5.0
 ) -> tuple[Problem, Selection]:
     """Layers of `width` nodes of `size` strategies, all alike, and an optimal selection.
 
-    One hard resource binds at every second point. All numbers are integers.
+    One hard resource binds at every second point. The optimum is `worth` per node; a random selection
+    is about 10 per node above it. All numbers are integers.
     """
     rng = np.random.default_rng(seed)
     star = rng.integers(size, size=width)
@@ -55,8 +56,9 @@ def layered_problem(
     chosen = np.tile(star, layers).astype(np.intp)
     unlimited = Resource("memory", np.full(len(prices), np.inf))
     problem = Problem(nodes, edges, (unlimited,), tuple(uses))
-    capacity = use(problem, chosen)[0] + np.where(prices > 0.0, 0.0, width)
-    return replace(problem, resources=(Resource("memory", capacity),)), chosen
+    memory = Resource("memory", use(problem, chosen)[0] + np.where(prices > 0.0, 0.0, width))
+    constant = worth * len(nodes) - choice_cost(problem, chosen)
+    return replace(problem, resources=(memory,), constant=constant), chosen
 
 
 def _planted(rng: np.random.Generator, shape: tuple[int, ...], at: Selection) -> Floats:
@@ -85,10 +87,9 @@ def _edges(rng: np.random.Generator, costs: Floats, star: Selection) -> tuple[Ed
 def uneven_problem(seed: int, layers: int = 40, width: int = 10, size: int = 8) -> Problem:
     """As `layered_problem`, but every table of its own and less room: no bound closes it soon."""
     rng = np.random.default_rng(seed)
-    problem, chosen = layered_problem(seed, layers, width, size)
+    problem, _ = layered_problem(seed, layers, width, size, worth=50.0)
     edges = tuple(
         replace(edge, table=edge.table + rng.integers(0, 60, size=edge.table.shape))
         for edge in problem.edges
     )
-    del chosen
     return replace(problem, edges=edges)
