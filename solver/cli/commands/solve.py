@@ -79,6 +79,8 @@ def run(arguments: argparse.Namespace, search: str | None = None) -> ExitCode:
         settled = settle(result, task, options)
         for line in settled.notes:
             streams.note(f"mmp: {line}")
+        if arguments.whole_axes and settled.code is ExitCode.INFEASIBLE:
+            streams.note("mmp: with --whole-axes; there may be a plan that cuts an axis in parts")
         if settled.document is not None:
             _deliver(settled.document, task, arguments.output, arguments.json)
     return settled.code
