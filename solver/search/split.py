@@ -34,7 +34,6 @@ from solver.stages.figures import StageFigures, figures
 from solver.stages.model import keeps
 from solver.stages.pattern import Pattern
 
-ALL_PATTERNS = 40  # up to this many stage maps, each is searched
 SWEEPS = 6
 CUTS = 60  # schedules fed back per pattern
 PRICES = 5

@@ -1,4 +1,4 @@
-"""What a selection is worth: rows of times, bytes, broken pins."""
+"""What a selection takes and breaks: bytes, pins."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import numpy as np
 
 from solver.cost.collectives import Floats
 from solver.sharding.problem import Selection, ShardingProblem
-from solver.sharding.terms import StageTerms
 from solver.space.pins import PinMasks
-from solver.stages.figures import figures, group_totals
+from solver.stages.figures import figures
 from solver.stages.pattern import Pattern
 
 
@@ -37,17 +36,6 @@ def broken(problem: ShardingProblem, pin: PinMasks, selection: Selection) -> boo
         if breaks[label, selection.storage[number]]:
             return True
     return False
-
-
-def row_values(problem: ShardingProblem, terms: StageTerms, selection: Selection) -> float:
-    """The largest row of times for a selection."""
-    totals = group_totals(problem, selection)
-    rows = np.einsum("rcpq,cpq->r", terms.time, totals)
-    for number, (store, z) in enumerate(zip(problem.stores, selection.storage, strict=True)):
-        if not store.per_unit:
-            label = store.labels[selection.strategies[store.node]]
-            rows = rows + terms.held_time[:, number] @ store.costs.table[:, label, z]
-    return float(rows.max())
 
 
 def peak_bytes(

@@ -20,7 +20,7 @@ from solver.search import frame
 from solver.search.cuts import monotone_cut
 from solver.search.terms import stage_terms
 from solver.search.values import peak_bytes as peaks
-from solver.search.values import penalty, row_values
+from solver.search.values import penalty
 from solver.sharding.build import build, with_edges
 from solver.sharding.domain import Domain, hard_domain
 from solver.sharding.lower import memory
@@ -31,7 +31,7 @@ from solver.sharding.problem import Selection, ShardingProblem
 from solver.sharding.terms import Cut, SoftLimit, StageTerms
 from solver.space.mesh import splits
 from solver.space.pins import PinMasks, compile_pins
-from solver.stages.figures import figures
+from solver.stages.figures import figures, group_totals
 from solver.stages.pattern import Pattern
 from tests.solver.specs import Draft
 
@@ -148,6 +148,17 @@ def random_case(seed: int, limited: bool) -> tuple[random.Random, Case]:
     wishes = [w.format(op=op) for op in PARAMETERS.get(body, ()) for w in SOFT]
     spec = spec_of(rng, body, tuple(rng.sample(wishes, min(len(wishes), rng.randint(0, 3)))))
     return rng, case_of(rng, spec, limited)
+
+
+def row_values(problem: ShardingProblem, terms: StageTerms, selection: Selection) -> float:
+    """The largest row of times for a selection."""
+    totals = group_totals(problem, selection)
+    rows = np.einsum("rcpq,cpq->r", terms.time, totals)
+    for number, (store, z) in enumerate(zip(problem.stores, selection.storage, strict=True)):
+        if not store.per_unit:
+            label = store.labels[selection.strategies[store.node]]
+            rows = rows + terms.held_time[:, number] @ store.costs.table[:, label, z]
+    return float(rows.max())
 
 
 def close(found: float, wanted: float) -> bool:
