@@ -276,6 +276,8 @@ class _Search:
                 current.bound = current.memory_floor() + (limit.reserve if limit else 0.0)
             elif current.sketch_late and not current.closed:
                 self._sketch_one(current)
+                if math.isinf(cutoff) and not self._over():
+                    current.tighten(self.best.value if self.best else self.worst)
         else:
             self.tell("searching " + describe(current))
             look_for(current, cutoff, self.effort(), self._found)

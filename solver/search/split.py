@@ -108,7 +108,8 @@ class SplitSearch:
         return self.ready
 
     def prepare(self, cutoff: float) -> None:
-        """All tables and a lower bound on every plan of this split below `cutoff`.
+        """All tables and a lower bound on every plan of this split below `cutoff`. Where no plan is
+        known and a sketch comes next, memory has no price yet (`tighten`).
 
         Strategies that cannot be part of such a plan are dropped before pairs are priced.
         """
@@ -129,12 +130,19 @@ class SplitSearch:
         shares = soft_penalties(pins)
         for row in bound_weights(problem):
             self.bound = max(self.bound, message_bound(weighted(ready.tables, row, shares), SWEEPS))
+        if not (self.sketch_late and math.isinf(cutoff)):
+            self.tighten(cutoff)
+        if not self.closed and math.isinf(cutoff) and self.memory_floor() > self.capacity:
+            self.close(math.inf)
+
+    def tighten(self, cutoff: float) -> None:
+        """Raise the bound of a prepared split by prices on memory; close it where that reaches
+        `cutoff`."""
+        assert self.ready is not None
         if self.bound < cutoff:
-            self.bound = max(self.bound, self._tight_bound(ready.tables, cutoff))
+            self.bound = max(self.bound, self._tight_bound(self.ready.tables, cutoff))
         if self.bound >= cutoff:
             self.close(self.bound)
-        elif math.isinf(cutoff) and self.memory_floor() > self.capacity:
-            self.close(math.inf)
 
     def _without_dear(
         self,
