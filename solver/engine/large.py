@@ -37,10 +37,12 @@ PRICING = 0.2  # of the time, for the first bound and selections
 ANNEALING = 0.15  # of the time
 ROUND_S = 1.0  # seconds of annealing between looks at what it gained, and at a wish to stop
 ROUNDS = 16  # at least so many in the time for annealing
+FITTED_SOON = 5_000  # entries of a model that settles soon whether anything fits
 FITTING = 0.5  # of the time that is left, for one model to find the first selection that fits
 PROVABLE = 60_000  # entries that one model may settle before any neighbourhood is tried
 PROVABLE_LATE = 300_000  # and after neighbourhoods have stopped helping
 STALLED = 60  # neighbourhoods in turn without a gain: time for a proof
+BUILDING_S = 2e-5  # of building a model, per entry
 PROOF_S = 10.0  # the least that such a proof is worth starting with
 BETWEEN_REPORTS = 1.0  # seconds
 ENDING = 0.02  # of the time, for what is under way when it is up
@@ -136,13 +138,16 @@ class _Large:
         self.proved = max(self.proved, min(self.incumbent.value, outcome.bound + fixed))
 
     def _exactly(self, problem: Problem, seconds: float, hint: Selection | None = None) -> Outcome:
-        outcome = solve_exact(problem, replace(self.limits, seconds=seconds), hint)
+        left = max(0.05, seconds - BUILDING_S * problem.size)
+        outcome = solve_exact(problem, replace(self.limits, seconds=left), hint)
         self.clock.count_model(problem.size, seconds, outcome.is_closed)
         return outcome
 
     def _fit(self) -> None:
         """Less and less overflow of hard resources, or a proof that nothing fits."""
-        if self.incumbent.chosen is None:
+        if self.problem.size <= FITTED_SOON:
+            self._fit_exactly()
+        if self.incumbent.chosen is None or not self._is_open():
             return
         self._search(lambda: self.incumbent.fits or self._is_stalled())
         if not self.incumbent.fits and self._is_open() and self.problem.size <= PROVABLE_LATE:

@@ -37,8 +37,8 @@ def layered_problem(
 ) -> tuple[Problem, Selection]:
     """Layers of `width` nodes of `size` strategies, all alike, and an optimal selection.
 
-    One hard resource binds at every second point. The optimum is `worth` per node; a random selection
-    is about 10 per node above it. All numbers are integers.
+    One hard resource binds at every second point. The optimum is `worth` per node; selections
+    at random are about 10 per node above it. All numbers are integers.
     """
     rng = np.random.default_rng(seed)
     star = rng.integers(size, size=width)
@@ -84,12 +84,19 @@ def _edges(rng: np.random.Generator, costs: Floats, star: Selection) -> tuple[Ed
     return tuple(made)
 
 
-def uneven_problem(seed: int, layers: int = 40, width: int = 10, size: int = 8) -> Problem:
-    """As `layered_problem`, but every table of its own and less room: no bound closes it soon."""
+def uneven_problem(
+    seed: int, layers: int = 40, width: int = 10, size: int = 8, room: float = 1.1
+) -> Problem:
+    """As `layered_problem`, but every table is its own: no bound closes it soon.
+
+    `room` is the capacity, of that which the planted selection needs.
+    """
     rng = np.random.default_rng(seed)
     problem, _ = layered_problem(seed, layers, width, size, worth=50.0)
     edges = tuple(
         replace(edge, table=edge.table + rng.integers(0, 60, size=edge.table.shape))
         for edge in problem.edges
     )
-    return replace(problem, edges=edges)
+    [memory] = problem.resources
+    roomier = Resource(memory.name, np.ceil(room * memory.capacity))
+    return replace(problem, edges=edges, resources=(roomier,))
