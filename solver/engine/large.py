@@ -33,7 +33,7 @@ from solver.engine.search.neighbourhoods import cells
 from solver.engine.search.restricted import restricted
 from solver.engine.search.rounds import Rounds
 
-PRICING = 0.2  # of the time, for the first bound and selections
+PRICING = 0.12  # of the time, for the first bound and selections
 ANNEALING = 0.15  # of the time
 ROUND_S = 1.0  # seconds of annealing between looks at what it gained, and at a wish to stop
 ROUNDS = 16  # at least so many in the time for annealing
