@@ -7,7 +7,9 @@ import math
 
 import numpy as np
 import pytest
+from numba import njit
 
+from solver.engine.compiled import compiled
 from solver.engine.evaluate import choice_cost, use, value
 from solver.engine.problem import EdgeUse, Floats, Problem, Resource, as_selection
 from solver.engine.reduce.pins import pins
@@ -177,6 +179,17 @@ def test_prices_stay_where_nothing_pushes_them() -> None:
         dual.step(3.0)
     assert dual.bound <= 3.0
     assert dual.prices.max() < 10.0
+
+
+def test_loops_run_where_no_cache_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("numba.core.caching.CacheImpl._locator_classes", [])
+    with pytest.raises(RuntimeError):
+        njit(cache=True)(twice)
+    assert compiled(twice)(21) == 42
+
+
+def twice(number: int) -> int:
+    return 2 * number
 
 
 def test_the_simplex_is_met_at_its_nearest_point() -> None:

@@ -9,13 +9,13 @@ Arguments are the fields of `Graph` and `Uses`, which numba cannot read as datac
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from solver.engine.compiled import compiled
 from solver.engine.problem import Floats
 from solver.engine.relaxation.arrays import Ints
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def price_nodes(
     first: Ints,
     owner: Ints,
@@ -39,7 +39,7 @@ def price_nodes(
                 costs[base + k] += price * amounts[begin + k]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def sweep(
     forward: bool,
     first: Ints,
@@ -126,7 +126,7 @@ def sweep(
     return total
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def decode(
     first: Ints,
     u: Ints,
@@ -180,7 +180,7 @@ def decode(
         chosen[i] = np.argmin(costs[:size])
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def use_of_nodes(
     owner: Ints,
     start: Ints,
@@ -197,7 +197,7 @@ def use_of_nodes(
         steps[stop[p]] -= amount
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def energy(
     first: Ints,
     u: Ints,

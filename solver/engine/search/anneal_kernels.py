@@ -8,8 +8,8 @@ block between.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from solver.engine.compiled import compiled
 from solver.engine.problem import Floats
 from solver.engine.relaxation.arrays import Ints
 
@@ -17,7 +17,7 @@ BLOCK = 64
 WIDE = 4096  # nodes that one move may look at
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def add(room: Floats, shared: Floats, least: Floats, start: int, stop: int, amount: float) -> None:
     """Take `amount` from the room of every point in [start, stop)."""
     for block in range(start // BLOCK, (stop - 1) // BLOCK + 1):
@@ -32,7 +32,7 @@ def add(room: Floats, shared: Floats, least: Floats, start: int, stop: int, amou
         least[block] = room[low:high].min() + shared[block]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def least_room(room: Floats, shared: Floats, least: Floats, start: int, stop: int) -> float:
     """The least room of a point in [start, stop)."""
     found = np.inf
@@ -49,7 +49,7 @@ def least_room(room: Floats, shared: Floats, least: Floats, start: int, stop: in
     return found
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _place(
     node: int,
     old: int,
@@ -70,7 +70,7 @@ def _place(
             add(room, shared, least, start[p], stop[p], more)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _fits(
     moved: Ints,
     count: int,
@@ -91,7 +91,7 @@ def _fits(
     return True
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def conditional(
     node: int,
     first: Ints,
@@ -127,7 +127,7 @@ def conditional(
                 out[k] += tables[row + labels_v[labels_v_at[e] + k]]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def anneal(
     seed: int,
     moves: int,
