@@ -102,7 +102,8 @@ class _Large:
         self.dual.settle(SETTLING)
 
     def _step(self) -> None:
-        self.incumbent.offer(self.dual.step(self.incumbent.feasible_value))
+        if self.incumbent.offer(self.dual.step(self.incumbent.feasible_value)):
+            self._tell()
         self.clock.count_sweeps(self.data)
 
     def _start(self) -> None:
