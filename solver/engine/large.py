@@ -34,6 +34,7 @@ from solver.engine.search.restricted import restricted
 from solver.engine.search.rounds import Rounds
 
 PRICING = 0.12  # of the time, for the first bound and selections
+UNFIT = 4.0  # times as long for prices, while no selection that was decoded fits
 ANNEALING = 0.15  # of the time
 ROUND_S = 1.0  # seconds of annealing between looks at what it gained, and at a wish to stop
 ROUNDS = 16  # at least so many in the time for annealing
@@ -79,7 +80,8 @@ class _Large:
 
     def solve(self) -> Outcome:
         self._price(PRICING * self.limits.seconds)
-        if self.incumbent.chosen is None and self._is_open():
+        can_build = BUILDING_S * self.problem.size < self._left()
+        if self.incumbent.chosen is None and self._is_open() and can_build:
             self._start()
         self._tell(now=True)
         if not self.incumbent.fits and self._is_open():
@@ -96,8 +98,11 @@ class _Large:
 
     def _price(self, seconds: float) -> None:
         self._step()
-        end = self.clock.now() + seconds  # without the seconds that loading compiled loops takes
-        while self.clock.now() < end and self._is_open() and self.dual.length > AT_REST:
+        began = self.clock.now()  # without the seconds that loading compiled loops takes
+        while self._is_open() and self.dual.length > AT_REST:
+            most = seconds if self.incumbent.fits else UNFIT * seconds
+            if self.clock.now() > began + most:
+                break
             self._step()
         self.dual.settle(SETTLING)
 
