@@ -20,7 +20,7 @@ from tests.benchmarks.sharding_table import check, rows
 from tests.benchmarks.watched import Solver, Trace, watch
 
 SOLVERS = {"mmp": sharding.MMP, **sharding.PEERS}
-NEEDS = {"mmp": "solver.engine.solve", "cbc": "pulp", "highs": "scipy"}
+NEEDS = {"cbc": "pulp", "highs": "scipy"}
 
 
 def _problem(seed: int) -> dict[str, object]:
