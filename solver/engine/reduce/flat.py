@@ -38,12 +38,11 @@ def allowed_pairs(edges: Sequence[Edge]) -> Pairs:
     """The pairs that the forbidding ones among `edges` allow; no table may be empty."""
     shapes = _columns([e.table.shape[0] for e in edges], [e.table.shape[1] for e in edges])
     sizes = shapes[:, 0] * shapes[:, 1]
-    finite = np.isfinite(np.concatenate([np.empty(0), *(edge.table.ravel() for edge in edges)]))
-    forbidding = np.zeros(len(edges), dtype=bool)
-    if len(edges):
-        forbidding = ~np.logical_and.reduceat(finite, offsets(sizes)[:-1])
-    numbers = np.flatnonzero(forbidding)
-    allowed = np.flatnonzero(finite[np.repeat(forbidding, sizes)])
+    finite = {id(e.table): np.isfinite(e.table).ravel() for e in edges}  # edges may share tables
+    whole = {table: bool(entries.all()) for table, entries in finite.items()}
+    numbers = np.flatnonzero([not whole[id(e.table)] for e in edges])
+    forbidding = (finite[id(edges[k].table)] for k in numbers.tolist())
+    allowed = np.flatnonzero(np.concatenate([np.zeros(0, dtype=bool), *forbidding]))
     shapes, sizes = shapes[numbers], sizes[numbers]
     table = np.repeat(np.arange(len(numbers)), sizes)[allowed]
     row, column = np.divmod(allowed - offsets(sizes)[table], shapes[table, 1])

@@ -34,9 +34,10 @@ def restrict(problem: Problem, kept: Mapping[int, Labels]) -> Step:
         nodes[number] = Node(nodes[number].name, nodes[number].costs[rows])
     edges = list(problem.edges)
     cuts: dict[int, tuple[Labels, Labels]] = {}
+    tables: dict[tuple[int, bytes, bytes], Floats] = {}
     for number, edge in enumerate(edges):
         if edge.u in kept or edge.v in kept:
-            edges[number], cuts[number] = _edge(edge, kept)
+            edges[number], cuts[number] = _edge(edge, kept, tables)
     reduced = Problem(
         tuple(nodes),
         tuple(edges),
@@ -56,11 +57,16 @@ def _restored(selection: Selection, kept: Mapping[int, Labels]) -> Selection:
     return full
 
 
-def _edge(edge: Edge, kept: Mapping[int, Labels]) -> tuple[Edge, tuple[Labels, Labels]]:
+def _edge(
+    edge: Edge, kept: Mapping[int, Labels], tables: dict[tuple[int, bytes, bytes], Floats]
+) -> tuple[Edge, tuple[Labels, Labels]]:
+    """The edge and the labels it keeps; `tables` are those cut so far, which edges may share."""
     rows, labels_u = _labels(edge.labels_u, kept.get(edge.u))
     columns, labels_v = _labels(edge.labels_v, kept.get(edge.v))
-    table = _cut(edge.table, (rows, columns))
-    return Edge(edge.u, edge.v, labels_u, labels_v, table), (rows, columns)
+    key = (id(edge.table), rows.tobytes(), columns.tobytes())
+    if key not in tables:
+        tables[key] = _cut(edge.table, (rows, columns))
+    return Edge(edge.u, edge.v, labels_u, labels_v, tables[key]), (rows, columns)
 
 
 def _labels(labels: Labels, rows: Labels | None) -> tuple[Labels, Labels]:

@@ -7,7 +7,7 @@ in one array, each with the offset where it starts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +22,10 @@ class Graph:
     """Nodes and edges.
 
     Strategies of node i: [first[i], first[i + 1]) of every array over strategies. Edge e is between
-    `u[e]` and `v[e]`, has `rows[e]` x `columns[e]` labels, its table from `table_at[e]`, its
-    messages to u and v from `to_u_at[e]`, `to_v_at[e]`; the label of strategy k of u is
-    `labels_u[labels_u_at[e] + k]`. Edges at node i: `touching[touch_at[i] : touch_at[i + 1]]`.
+    `u[e]` and `v[e]`, has `rows[e]` x `columns[e]` labels, its table from `table_at[e]` (several
+    may have the same one), its messages to u and v from `to_u_at[e]`, `to_v_at[e]`; the label of
+    strategy k of u is `labels_u[labels_u_at[e] + k]`. Edges at node i:
+    `touching[touch_at[i] : touch_at[i + 1]]`.
     """
 
     first: Ints
@@ -85,10 +86,15 @@ def arrays(problem: Problem) -> Arrays:
     sizes = [node.size for node in problem.nodes]
     points = [len(r.capacity) for r in problem.resources]
     resource_at = _offsets(points)
+    own = graph(sizes, problem.edges)
+    tables = [edge.table for edge in problem.edges]
+    if not problem.edge_uses:  # with them, prices make tables differ
+        number, tables = _distinct(tables)
+        own = replace(own, table_at=_offsets([table.size for table in tables])[number])
     return Arrays(
-        graph(sizes, problem.edges),
+        own,
         _joined([node.costs for node in problem.nodes]),
-        _joined([edge.table.ravel() for edge in problem.edges]),
+        _joined([table.ravel() for table in tables]),
         _joined([r.capacity for r in problem.resources]),
         resource_at,
         _uses(problem.node_uses, [x.node for x in problem.node_uses], len(sizes), resource_at),
@@ -124,6 +130,14 @@ def graph(sizes: Sequence[int], edges: Sequence[Edge]) -> Graph:
         numbers[order],
         np.searchsorted(both[order], np.arange(len(sizes) + 1)).astype(np.int64),
     )
+
+
+def _distinct(tables: Sequence[Floats]) -> tuple[Ints, list[Floats]]:
+    """[table] its number among the distinct objects, and those."""
+    numbers: dict[int, int] = {}
+    number = [numbers.setdefault(id(table), len(numbers)) for table in tables]
+    first = dict(reversed([(k, table) for k, table in zip(number, tables, strict=True)]))
+    return _ints(number), [first[k] for k in range(len(numbers))]
 
 
 def _uses(

@@ -94,7 +94,7 @@ def sweep(
             if (other > i) != forward:
                 continue
             height, width = rows[e], columns[e]
-            table = tables[table_at[e] : table_at[e + 1]]
+            table = tables[table_at[e] : table_at[e] + height * width]
             here_u = to_u[to_u_at[e] : to_u_at[e] + height]
             here_v = to_v[to_v_at[e] : to_v_at[e] + width]
             own[:] = np.inf

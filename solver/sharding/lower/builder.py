@@ -45,6 +45,7 @@ class Builder:
     pins: list[engine.Pin] = field(default_factory=list)
     storing: list[Storing] = field(default_factory=list)
     steps: list[int] = field(default_factory=list)
+    priced: dict[tuple[int, bytes], tuple[Floats, bool]] = field(default_factory=dict)
     memory: int = -1
     gathered: int = -1
     cut_resource: int = -1
@@ -155,9 +156,14 @@ class Builder:
                 rates.units[:, edge.unit_class, edge.part]
             )
         ]
-        table = edge.quantities.cost(plain.units[0, edge.unit_class, edge.part])
-        table[edge.forbidden] = math.inf
-        if uses or table.any():
+        factors = plain.units[0, edge.unit_class, edge.part]
+        key = (id(edge.quantities), factors.tobytes())
+        if key not in self.priced:  # edges that are alike share their tables
+            table = edge.quantities.cost(factors)
+            table[edge.forbidden] = math.inf
+            self.priced[key] = table, bool(table.any())
+        table, charges = self.priced[key]
+        if uses or charges:
             self.edges.append(engine.Edge(edge.u, edge.v, edge.labels_u, edge.labels_v, table))
             self.edge_uses += uses
 
