@@ -33,6 +33,7 @@ def make_frame(spec: Spec, unfold: bool = False, whole_axes: bool = False) -> Fr
     """What all splits share: wiring, classes of layers, sub-axes that pins name."""
     wires = wiring(spec.graph)
     alike = fold(spec, wires)
-    apart = unfold or len(spec.graph.operators) <= SMALL
-    classes = unfolded(spec) if apart else alike
+    if len(spec.graph.operators) <= SMALL:
+        alike = unfolded(spec)
+    classes = unfolded(spec) if unfold else alike
     return Frame(spec, wires, classes, alike, named_parts(spec), whole_axes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from solver.cpsat import Limits
@@ -37,6 +38,7 @@ from solver.stages.pattern import Pattern
 SWEEPS = 6
 CUTS = 60  # schedules fed back per pattern
 PRICES = 5
+CLOSED = 1e-9  # relative: a bound so near to the cutoff leaves nothing to find
 
 
 class SplitSearch:
@@ -54,6 +56,7 @@ class SplitSearch:
         self.estimate = math.inf  # of the best plan, from a sketch
         self.glanced = self.closed = False
         self.sketch_late = False
+        self.space = ""
         self.ready: Ready | None = None
 
     # ---- bounds ----------------------------------------------------------------------------
@@ -71,6 +74,7 @@ class SplitSearch:
             return
         problem, _, domain = made
         self.sketch_late = problem.is_coarse and self.split.stages == 1
+        self.space = problem.space
         rows = bound_weights(problem)
         self.bound = max(alone(own_costs(problem, row, domain, {})) for row in rows)
 
@@ -84,14 +88,34 @@ class SplitSearch:
         return None if domain is None else (problem, pins, domain)
 
     def sketch(self, cutoff: float, effort: Effort, report: Callable[[Found], None]) -> None:
-        """A first plan from the coarse strategies, or from those of a prepared split."""
+        """A first plan: from the strategies of a prepared split, else from a search with layers
+        folded, if they are not, else from the coarse strategies."""
         prepared = self.ready is not None
-        if prepared or self._set_coarse():
+        if not prepared and self.frame.classes != self.frame.alike:
+            self._sketch_folded(cutoff, effort, report)
+        elif prepared or self._set_coarse():
             self.estimate = min(
                 self.estimate, Climb(self, effort, thorough=False).run(cutoff, report)
             )
         if not prepared:
             self.ready = None
+
+    def _sketch_folded(
+        self, cutoff: float, effort: Effort, report: Callable[[Found], None]
+    ) -> None:
+        """Plans whose layers share their choices, from all strategies where there is one stage."""
+
+        def keep(found: Found) -> None:
+            problem = replace(found.plan.problem, space=self.space)
+            report(replace(found, plan=replace(found.plan, problem=problem)))
+
+        frame = replace(self.frame, classes=self.frame.alike)
+        folded = SplitSearch(frame, self.split, self.goal)
+        if self.split.stages == 1:
+            folded.prepare(cutoff)
+        if not folded.closed:
+            folded.sketch(cutoff, effort, keep)
+            self.estimate = min(self.estimate, folded.estimate)
 
     def _set_coarse(self) -> bool:
         made = self._start(coarse=True)
@@ -139,9 +163,10 @@ class SplitSearch:
         """Raise the bound of a prepared split by prices on memory; close it where that reaches
         `cutoff`."""
         assert self.ready is not None
-        if self.bound < cutoff:
+        enough = cutoff * (1 - CLOSED)
+        if self.bound < enough:
             self.bound = max(self.bound, self._tight_bound(self.ready.tables, cutoff))
-        if self.bound >= cutoff:
+        if self.bound >= enough:
             self.close(self.bound)
 
     def _without_dear(

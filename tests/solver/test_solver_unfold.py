@@ -6,14 +6,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from dsl.load import load
 from dsl.spec import Spec
+from solver.engine.medium import message_bound
+from solver.engine.reduce.restrict import restrict
 from solver.search.frame import SMALL, make_frame
+from solver.search.terms import bound_weights
 from solver.sharding.build import build, with_edges
+from solver.sharding.domain import hard_domain
+from solver.sharding.lower.tables import tables
+from solver.sharding.lower.weighted import weighted
 from solver.sharding.problem import ShardingProblem
 from solver.space.mesh import splits
+from solver.space.pins import compile_pins
 from tests.solver.solving import GRAIN, plan
 
 TEXT = """
@@ -114,9 +122,9 @@ def test_a_pin_on_one_layer_holds_for_that_layer(deep: Deep) -> None:
 def test_layers_that_are_alike_share_their_tables(deep: Deep) -> None:
     """What is built does not grow with the number of layers; the first one differs, since it
     reads the input of the model."""
-    few, many = (lower(replace(deep, layers=n).spec(), unfold=True) for n in (3, deep.layers))
-    assert len(many.nodes) == deep.layers * len(few.nodes) // 3
-    assert len(many.edges) > 4 * len(few.edges)
+    few, many = (lower(replace(deep, layers=n).spec(), unfold=True) for n in (14, 28))
+    assert len(many.nodes) == 2 * len(few.nodes)
+    assert len(many.edges) > 1.9 * len(few.edges)
     for problem in (few, many):
         assert len({id(node.unary) for node in problem.nodes}) == 6
     assert len({id(e.table) for e in many.edges}) == len({id(e.table) for e in few.edges})
@@ -127,6 +135,29 @@ def test_a_pinned_layer_has_tables_of_its_own_strategies_only(deep: Deep) -> Non
     alike = [node.alike for node in pinned.nodes if node.subject.endswith(".a")]
     assert alike.count(alike[6]) == 1
     assert alike.count(alike[5]) == 5
+
+
+def test_shared_tables_count_once_per_edge(deep: Deep) -> None:
+    """The engine takes edges with one table as it takes edges with equal ones."""
+    problem = lower(deep.spec("pin net.layers[6].a : f over gpu"), unfold=True)
+    pins = compile_pins(problem)
+    domain = hard_domain(problem, pins)
+    assert domain is not None
+    shared = weighted(tables(problem, domain, pins), bound_weights(problem)[0], {})
+    assert len({id(edge.table) for edge in shared.edges}) < len(shared.edges) / 2
+    dearest = {id(edge.table): edge.table.max() for edge in shared.edges}
+    changed = {
+        id(edge.table): np.where(edge.table < dearest[id(edge.table)], edge.table, np.inf)
+        for edge in shared.edges
+        if edge.table.min() < dearest[id(edge.table)]
+    }
+    edges = tuple(replace(e, table=changed.get(id(e.table), e.table)) for e in shared.edges)
+    forbidding = replace(shared, edges=edges)
+    odd = {n: np.arange(0, node.size, 2) for n, node in enumerate(shared.nodes[3:9], 3)}
+    for one in (shared, forbidding, restrict(shared, odd).problem):
+        own = tuple(replace(edge, table=edge.table.copy()) for edge in one.edges)
+        assert np.isfinite(message_bound(one, 5))
+        assert message_bound(one, 5) == message_bound(replace(one, edges=own), 5)
 
 
 # ---- whole axes ----------------------------------------------------------------------------
