@@ -225,8 +225,10 @@ class Dual:
             self.idle, self.length = 0, min(1.0, self.length * LONGER)
         else:
             self.idle += 1
+        is_shorter = False
         if self.idle >= PATIENCE:
             self.length, self.idle = self.length * SHORTER, 0
+            is_shorter = True
         if bound > self.bound:
             self.bound = bound
             self.best_prices[:] = self.prices
@@ -239,6 +241,9 @@ class Dual:
         if is_first:
             self._scale_by(use)
         self._move(use, max(value - bound, 1e-3 * abs(value)))
+        if is_shorter:
+            self.prices[:] = self.best_prices
+            self.momentum[:] = 0.0
         return chosen
 
     def settle(self, sweeps: int) -> None:
