@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from solver.engine.relaxation.arrays import Arrays
 
 SWEEP_S = 2e-8  # a sweep or a step of prices, per entry of costs, tables and uses
+LEAST_SWEEP_S = 5e-5  # of the smallest problem
 MOVE_S = 1e-4  # a move of annealing
 MODEL_S = 5e-5  # a model that CP-SAT closes, per strategy and cell of a table
-LEAST_MODEL_S = 0.02  # the smallest
+LEAST_MODEL_S = 0.02  # of the smallest model
 
 
 @dataclass(slots=True)
@@ -32,7 +33,8 @@ class Clock:
     def count_sweeps(self, data: Arrays, number: int = 1) -> None:
         """Sweeps of messages, or steps of prices, are done."""
         uses = len(data.node_uses.amounts) + len(data.edge_uses.amounts)
-        self.worked += number * SWEEP_S * (len(data.costs) + len(data.tables) + uses)
+        entries = len(data.costs) + len(data.tables) + uses
+        self.worked += number * max(LEAST_SWEEP_S, SWEEP_S * entries)
 
     def count_moves(self, number: int) -> None:
         """Moves of annealing are done."""

@@ -99,7 +99,7 @@ class _Large:
     def _price(self, seconds: float) -> None:
         self._step()
         began = self.clock.now()  # without the seconds that loading compiled loops takes
-        while self._is_open() and self.dual.length > AT_REST:
+        while self._is_open() and self.dual.length > AT_REST and math.isfinite(self.dual.bound):
             most = seconds if self.incumbent.fits else UNFIT * seconds
             if self.clock.now() > began + most:
                 break
