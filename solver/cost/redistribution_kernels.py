@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from solver.compiled import compiled
 from solver.cost.collectives import Floats
 
 Bytes = npt.NDArray[np.int8]
@@ -17,7 +17,7 @@ Ints = npt.NDArray[np.int64]
 WIDEN, SCATTER, REDUCE, EXCHANGE, GATHER = 1, 2, 3, 4, 5
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def steps(
     source: Bytes,
     target: Bytes,
@@ -61,7 +61,7 @@ def steps(
     return total
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def table(
     sources: Bytes,
     targets: Bytes,

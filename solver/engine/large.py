@@ -67,6 +67,7 @@ class _Large:
     dual: Dual = field(init=False)
     incumbent: Incumbent = field(init=False)
     rng: np.random.Generator = field(init=False)
+    rounds: Rounds | None = None
     improver: Improver | None = None
     reported: float = -math.inf
     proved: float = -math.inf
@@ -122,10 +123,14 @@ class _Large:
     def _anneal(self, seconds: float) -> None:
         if not applies(self.data, self.dual.highest) or not self.incumbent.fits:
             return
-        rounds = Rounds(self.data, self.incumbent, self.clock, self.rng)
+        self.rounds = Rounds(self.data, self.clock)
         end = self.clock.now() + seconds
-        while self.clock.now() < end and self._is_open() and rounds.are_worthwhile:
-            rounds.run(self._possible(), min(ROUND_S, seconds / ROUNDS))
+        while self.clock.now() < end and self._is_open() and self.rounds.are_worthwhile:
+            chosen = self.incumbent.chosen
+            assert chosen is not None
+            length, seed = min(ROUND_S, seconds / ROUNDS), int(self.rng.integers(2**31))
+            room, possible = self.incumbent.room, self._possible()
+            self.incumbent.offer(self.rounds.run(chosen, room, possible, length, seed))
             self._tell()
 
     def _prove(self, most: int) -> None:
@@ -185,6 +190,7 @@ class _Large:
                 self.clock,
                 self.rng,
             )
+        self.improver.rounds = self.rounds
         seconds = self._left() - ENDING * self.limits.seconds
         self.improver.run(seconds, self._possible(), is_enough, self._tell)
 

@@ -7,6 +7,7 @@ import importlib.util
 import itertools
 import json
 import random
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -217,7 +218,8 @@ def test_a_solver_that_does_not_end_is_killed_with_all_it_started(
     while _is_running(int(trace.bound)):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    assert check("x", trace, _single(1)).note == "no solution: killed while building (2 s)"
+    note = check("x", trace, _single(1)).note
+    assert re.fullmatch(r"no solution: killed while building \(\d s\)", note)
 
 
 def _is_running(process: int) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from solver.engine.compiled import compiled
+from solver.compiled import compiled
 from solver.engine.evaluate import choice_cost, use, value
 from solver.engine.problem import EdgeUse, Floats, Problem, Resource, as_selection
 from solver.engine.reduce.pins import pins

@@ -13,6 +13,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 TOP = {"README.md", "LICENSE", "pyproject.toml", "dsl", "solver", "stdlib", "tests", "examples"}
+ATTEMPTS = 5
+LOOP, LOOP_S = "for _ in range(5_000_000): pass", 0.2  # with the start of Python, on an idle core
 EXAMPLES = sorted((ROOT / "examples").glob("*.mmp"))
 
 
@@ -144,15 +146,20 @@ def test_light_commands_load_nothing_heavy(arguments: tuple[str, ...]) -> None:
     ids=["help", *(path.stem for path in EXAMPLES)],
 )
 def test_commands_answer_quickly(arguments: tuple[str, ...], seconds: float) -> None:
-    """Processor time: the machine that runs the tests does other things too."""
+    """Processor time, the best of a few runs, on a machine of the speed that a plain loop shows:
+    machines that run tests do other things too."""
+    command = [sys.executable, "-m", "solver.cli.main", *arguments]
+    for _ in range(ATTEMPTS):
+        slowness = max(1.0, _processor_s([sys.executable, "-c", LOOP]) / LOOP_S)
+        if _processor_s(command) < seconds * slowness:
+            return
+    pytest.fail(f"{' '.join(arguments)} took more than {seconds} s in each of {ATTEMPTS} runs")
+
+
+def _processor_s(command: list[str]) -> float:
     before = _children_s()
-    subprocess.run(
-        [sys.executable, "-m", "solver.cli.main", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-    )
-    assert _children_s() - before < seconds
+    subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    return _children_s() - before
 
 
 def _children_s() -> float:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from solver.engine.compiled import compiled
+from solver.compiled import compiled
 from solver.engine.problem import Floats
 from solver.engine.relaxation.arrays import Ints
 

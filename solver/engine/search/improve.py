@@ -25,6 +25,7 @@ from solver.engine.relaxation.dual import Dual
 from solver.engine.search.incumbent import Incumbent
 from solver.engine.search.neighbourhoods import KINDS, View, copies_of, free
 from solver.engine.search.restricted import Restricted, restricted
+from solver.engine.search.rounds import Rounds
 
 SECONDS = 3.0  # for one neighbourhood, while they help
 QUICKLY, SLOWLY = 0.25, 0.7  # of that: one closed faster may grow, a slower one is too large
@@ -34,6 +35,8 @@ BOUND_EVERY, BOUND_S = 12, 1.0  # so many neighbourhoods, then so many seconds f
 SWEEPS = 4  # for the bound, between looks at the time and at a wish to stop
 BUDGETS = {"subgraph": 4_000, "window": 4_000, "blocks": 6_000, "fusion": 8_000}
 SCORE = 1e-4  # of a kind of which nothing is known
+ANNEALING = "annealing"
+ROUND = 0.3  # of a neighbourhood's time, for a round of annealing
 LEAST, MOST = 400, 400_000
 NOTHING = 1e-5  # relative gain that does not count as one
 FADING = 0.85  # of what a kind is credited for older gains
@@ -89,6 +92,7 @@ class Improver:
     idle: int = 0
     submitted: int = 0
     raising: Future[_Answer | None] | None = None
+    rounds: Rounds | None = None
 
     def __post_init__(self) -> None:
         self.copies = copies_of(self.data)
@@ -99,6 +103,7 @@ class Improver:
         if not len(self.data.capacity):
             names.remove("window")
         self.kinds = [_Kind(n, BUDGETS[n]) for n in names]
+        self.kinds.append(_Kind(ANNEALING, LEAST))
 
     def run(
         self,
@@ -151,9 +156,12 @@ class Improver:
         return executor.submit(self._solve, kind, self._view(), price, limits, seed)
 
     def _choose_kind(self) -> _Kind:
-        scores = np.array([kind.score for kind in self.kinds])
+        """Annealing is one of them where it applies: it gains where many cheap moves do."""
+        anneals = self.rounds is not None and self.incumbent.fits
+        kinds = [kind for kind in self.kinds if kind.name != ANNEALING or anneals]
+        scores = np.array([kind.score for kind in kinds])
         weights = 0.25 / len(scores) + 0.75 * scores / scores.sum()
-        return self.kinds[int(self.rng.choice(len(weights), p=weights))]
+        return kinds[int(self.rng.choice(len(weights), p=weights))]
 
     def _view(self) -> View:
         chosen = self.incumbent.chosen
@@ -172,6 +180,8 @@ class Improver:
 
     def _solve(self, kind: _Kind, view: View, price: float, limits: Limits, seed: int) -> _Answer:
         began = self.clock.now()
+        if kind.name == ANNEALING:
+            return self._anneal(kind, view, limits.seconds * ROUND, seed)
         rng = np.random.default_rng(seed)
         view = replace(view, likely=self._likely(view, rng))
         mask = free(kind.name, view, int(kind.budget * rng.uniform(0.5, 1.0)), rng)
@@ -182,6 +192,13 @@ class Improver:
         self.clock.count_model(part.problem.size, limits.seconds, outcome.is_closed)
         took = self.clock.now() - began
         return _Answer(kind, part.free, _strategies(part, picked), outcome.is_closed, took)
+
+    def _anneal(self, kind: _Kind, view: View, seconds: float, seed: int) -> _Answer:
+        assert self.rounds is not None
+        began = self.clock.now()
+        found = self.rounds.run(view.chosen, view.room, view.likely, seconds, seed)
+        nodes = np.flatnonzero(found != view.chosen)
+        return _Answer(kind, nodes, found[nodes], False, self.clock.now() - began)
 
     def _widen(self) -> None:
         """Nothing helped for a while: larger neighbourhoods, and no kind is favoured."""

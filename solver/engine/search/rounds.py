@@ -1,6 +1,6 @@
-"""Rounds of annealing at several temperatures, each from the incumbent; those that gain come again.
+"""Rounds of annealing at several temperatures, each from a selection; those that gain come again.
 
-Temperatures are shares of the incumbent's value. The next round has the temperature with the best
+Temperatures are shares of the selection's value. The next round has the temperature with the best
 gain per second so far, where one that was never tried counts as the best.
 """
 
@@ -13,27 +13,26 @@ import numpy as np
 
 from solver.engine.clock import Clock
 from solver.engine.problem import Bools, Floats
-from solver.engine.relaxation.arrays import Arrays
+from solver.engine.relaxation.arrays import Arrays, Ints
+from solver.engine.relaxation.dual import energy_of
 from solver.engine.search.anneal import Annealer
-from solver.engine.search.incumbent import Incumbent
 
-TEMPERATURES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)  # of the incumbent's value, at the start of a round
+TEMPERATURES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)  # of the selection's value, at the start of a round
 COOLING = 1e-2  # temperature at the end of a round, of that at its start
 FIRST, LEAST = 5_000, 2_000  # moves of the first round, and of the shortest
-WORTHWHILE = 1e-3  # relative gain per second below which annealing ends
+WORTHWHILE = 5e-3  # relative gain per second below which annealing is no longer all that is tried
 
 
 @dataclass(slots=True)
 class Rounds:
-    """Anneals `incumbent`, which must fit."""
+    """What is known of each temperature ([temperature], relative gain per second), and how many
+    moves fit into a second."""
 
     data: Arrays
-    incumbent: Incumbent
     clock: Clock
-    rng: np.random.Generator
     annealer: Annealer = field(init=False)
     gains: Floats = field(init=False)
-    moves: int = FIRST
+    pace: float = math.nan
 
     def __post_init__(self) -> None:
         self.annealer = Annealer(self.data)
@@ -44,23 +43,19 @@ class Rounds:
         """Whether another round promises a gain."""
         return bool(self.gains.max() >= WORTHWHILE)
 
-    def run(self, possible: Bools, length: float) -> None:
-        """One round among the strategies ([strategy]) that are possible; the next one is to take
-        `length` seconds."""
+    def run(self, chosen: Ints, room: Floats, possible: Bools, length: float, seed: int) -> Ints:
+        """The best selection met in one round of about `length` seconds among the strategies
+        ([strategy]) that are possible; `room` is [point] what `chosen`, which fits, leaves."""
         number = int(np.argmax(self.gains))
-        began, before = self.clock.now(), self.incumbent.value
+        began, before = self.clock.now(), energy_of(self.data, chosen)
         scale = abs(before) or 1.0
-        self._anneal(TEMPERATURES[number] * scale, possible)
-        self.clock.count_moves(self.moves)
+        hot = TEMPERATURES[number] * scale
+        moves = FIRST if math.isnan(self.pace) else max(LEAST, int(self.pace * length))
+        found = self.annealer.run(chosen, room, possible, moves, hot, COOLING * hot, seed)
+        self.clock.count_moves(moves)
         took = max(self.clock.now() - began, 1e-3)
-        gain, known = (before - self.incumbent.value) / scale / took, self.gains[number]
+        gain = max(0.0, before - energy_of(self.data, found)) / scale / took
+        known = self.gains[number]
         self.gains[number] = gain if math.isinf(known) else (known + gain) / 2
-        self.moves = max(LEAST, int(self.moves / took * length))
-
-    def _anneal(self, hot: float, possible: Bools) -> None:
-        chosen, room = self.incumbent.chosen, self.incumbent.room
-        assert chosen is not None
-        seed = int(self.rng.integers(2**31))
-        self.incumbent.offer(
-            self.annealer.run(chosen, room, possible, self.moves, hot, COOLING * hot, seed)
-        )
+        self.pace = moves / took
+        return found
