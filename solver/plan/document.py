@@ -274,6 +274,8 @@ class _Builder:
             "input_grad_s": float(f.input_grad[stage]),
             "weight_grad_s": float(f.weight_grad[stage]),
             "tail_s": float(f.tail[stage]),
+            "activation_bytes": float(f.saved_b[stage] + f.saved_w[stage]),
+            "released_by_input_grad_bytes": float(f.saved_b[stage]),
         }
 
     # ---- memory ----------------------------------------------------------------------------

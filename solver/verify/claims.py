@@ -24,7 +24,7 @@ class ObjectiveClaim:
 
 @dataclass(frozen=True, slots=True)
 class StageClaim:
-    """One entry of `pipeline.stages`; seconds."""
+    """One entry of `pipeline.stages`; seconds, and the bytes that a micro-batch holds."""
 
     stage: int
     operators: tuple[str, ...]
@@ -33,6 +33,8 @@ class StageClaim:
     input_grad: float
     weight_grad: float
     tail: float
+    activations: float
+    released_by_input_grad: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,8 @@ def _stage(entry: Fields) -> StageClaim:
         input_grad=entry.number("input_grad_s"),
         weight_grad=entry.number("weight_grad_s"),
         tail=entry.number("tail_s"),
+        activations=entry.number("activation_bytes"),
+        released_by_input_grad=entry.number("released_by_input_grad_bytes"),
     )
 
 

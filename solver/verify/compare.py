@@ -10,6 +10,7 @@ from solver.verify.claims import Claims, MemoryClaim, PinClaim, StageClaim
 from solver.verify.evaluate import Priced
 from solver.verify.figures import Bill, Figures, StageMemory
 from solver.verify.layouts import product
+from solver.verify.memory import stage_saved
 from solver.verify.plan import Plan
 from solver.verify.report import RELATIVE, Violation, at_most, differs
 
@@ -22,7 +23,7 @@ def mesh_violations(claims: Claims, mesh: Mesh) -> Iterator[Violation]:
 
 
 def stage_violations(claims: Claims, priced: Priced) -> Iterator[Violation]:
-    """Stages hold what the decisions say and take the recomputed times."""
+    """Stages hold what the decisions say, and take the recomputed times and bytes."""
     times = priced.times.stages
     where = "pipeline.stages"
     if [claim.stage for claim in claims.stages] != list(range(len(times))):
@@ -38,6 +39,11 @@ def stage_violations(claims: Claims, priced: Priced) -> Iterator[Violation]:
         yield from differs("stage-time", f"{at}.input_grad_s", claim.input_grad, time.input_grad)
         yield from differs("stage-time", f"{at}.weight_grad_s", claim.weight_grad, time.weight_grad)
         yield from differs("stage-time", f"{at}.tail_s", claim.tail, time.tail)
+        held = stage_saved(priced.plan, claim.stage)
+        early = held.total if time.fused else held.until_input_grad
+        claimed = claim.released_by_input_grad
+        yield from differs("stage-memory", f"{at}.activation_bytes", claim.activations, held.total)
+        yield from differs("stage-memory", f"{at}.released_by_input_grad_bytes", claimed, early)
 
 
 def _stage_content(claim: StageClaim, plan: Plan, where: str) -> Iterator[Violation]:

@@ -76,6 +76,19 @@ MUTATIONS: list[tuple[str, Change, str]] = [
     ("one_f_one_b", lambda d: d["pipeline"]["stages"][0]["units"].append("u1"), "stage-content"),
     ("one_f_one_b", lambda d: d["pipeline"]["stages"][1]["operators"].pop(), "stage-content"),
     ("one_f_one_b", lambda d: d["pipeline"]["stages"][0].update(forward_s=1e-6), "stage-time"),
+    (
+        "one_f_one_b",
+        lambda d: d["pipeline"]["stages"][0].update(released_by_input_grad_bytes=0.0),
+        "stage-memory",
+    ),
+    (
+        "tensor_parallel",
+        lambda d: d["pipeline"]["stages"][0].update(
+            released_by_input_grad_bytes=d["pipeline"]["stages"][0]["activation_bytes"]
+        ),
+        "stage-memory",
+    ),
+    ("measured", lambda d: d["pipeline"]["stages"][1].update(activation_bytes=1.0), "stage-memory"),
     ("measured", lambda d: d["operators"]["m0"].update(stage=1), "stage-order"),
     # cuts
     (
