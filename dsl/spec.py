@@ -270,13 +270,20 @@ class Precision:
 @dataclass(frozen=True, slots=True)
 class Pipeline:
     """How many stages may be used (`high` None: as many as units), by which schedule family (None:
-    the solver orders operators), over which sub-axes (None: the solver picks)."""
+    the solver orders operators), over which sub-axes (None: the solver picks).
+
+    Layers are cut into `chunks` chunks per stage, in order. With `placement` `loop` chunk i of a
+    pipeline of P stages is on stage i mod P; with `v` (two chunks) chunks P..2P-1 go back, chunk i
+    to stage 2P - 1 - i. A pipeline of one stage has one chunk.
+    """
 
     low: int
     high: int | None
     family: str | None
     parts: tuple[str, ...] | None
     span: Span | None
+    chunks: int = 1
+    placement: Literal["loop", "v"] = "loop"
 
 
 @dataclass(frozen=True, slots=True)

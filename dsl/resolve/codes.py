@@ -115,7 +115,9 @@ CODES: tuple[Code, ...] = (
     Code("MMP410", "axis used twice", "A mesh axis cuts one index of an operator, and once."),
     Code("MMP411", "given twice or missing", "A setting or field stands once."),
     Code(
-        "MMP412", "unknown schedule", "Fixed orders: gpipe, one_f_one_b, interleaved, zb_h1, zb_h2."
+        "MMP412",
+        "unknown schedule",
+        "Fixed orders: gpipe, one_f_one_b, interleaved, zb_h1, zb_h2, zb_v, v_half, v_min.",
     ),
     Code("MMP414", "unknown quantity", "Plans have a step_time and a memory."),
     Code("MMP415", "no compute rate", "The device does not say how fast it is in this precision."),
@@ -124,5 +126,11 @@ CODES: tuple[Code, ...] = (
         "MMP417", "wrong layout", "A layout names an index that its tensor lacks, or cuts it twice."
     ),
     Code("MMP418", "part does not apply", "What is selected has nothing that this part is about."),
+    Code(
+        "MMP419",
+        "chunks do not fit",
+        "Several chunks of a stage form a `loop` or, if two, a `v`. Fixed schedules say which, and "
+        "`interleaved` takes micro-batches in groups of as many as there are stages.",
+    ),
 )
 """Names, values, models and plans, in order."""

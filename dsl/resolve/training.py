@@ -8,16 +8,13 @@ from typing import Literal, cast
 from dsl import spec, syntax
 from dsl.diagnostic import Label
 from dsl.resolve import units
+from dsl.resolve.chunks import check_family, check_groups, resolve_chunks
 from dsl.resolve.expressions import integer
 from dsl.resolve.fields import measure
 from dsl.resolve.hardware import sub_axes
 from dsl.resolve.modules import Module
 from dsl.resolve.report import RejectedError, Reporter, attempt
 from dsl.span import Span
-from dsl.suggest import did_you_mean
-
-FAMILIES = ("gpipe", "one_f_one_b", "interleaved", "zb_h1", "zb_h2")
-"""Schedule families with a fixed order of operators; without one the solver orders them."""
 
 DEFAULT_OPTIMIZER = "adamw"
 DEFAULT_PRECISION = "bf16"
@@ -108,6 +105,8 @@ class TrainSettings:
         ):
             raise RejectedError("train")
         low, high = microbatches
+        if low is not None and high is not None:
+            check_groups(pipeline, low, high, self._items["microbatches"].span, self._report)
         item = self._items.get("recompute")
         word = item.word.text if item is not None and item.word is not None else "auto"
         mode = cast(Literal["auto", "none", "full"], word)
@@ -171,10 +170,7 @@ class TrainSettings:
         family = None
         if item.word is not None:
             family = item.word.text
-            if family not in FAMILIES:
-                hint = did_you_mean(family, FAMILIES) or "known are " + ", ".join(FAMILIES)
-                message = f"unknown schedule `{family}`"
-                raise self._report.error("MMP412", message, item.word.span, hint=hint)
+            check_family(item.word, self._report)
         parts = None
         if item.axes:
             if mesh is None:
@@ -184,7 +180,8 @@ class TrainSettings:
             message = f"{low} stages need more devices than the mesh has ({mesh.devices})"
             label = Label(mesh.span, "the mesh")
             raise self._report.error("MMP416", message, item.span, label)
-        return spec.Pipeline(low or 1, high, family, parts, item.span)
+        chunks, placement = resolve_chunks(item, high, self._report)
+        return spec.Pipeline(low or 1, high, family, parts, item.span, chunks, placement)
 
     def _transfer(self) -> float | None:
         item = self._items.get("transfer")

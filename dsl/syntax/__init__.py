@@ -57,6 +57,7 @@ from dsl.syntax.models import (
 )
 from dsl.syntax.plan import (
     Apply,
+    Chunks,
     Cut,
     Instance,
     Limit,
@@ -121,6 +122,7 @@ __all__ = [
     "Block",
     "BlockOf",
     "Call",
+    "Chunks",
     "Compute",
     "Conditional",
     "Cut",

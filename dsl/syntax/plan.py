@@ -49,6 +49,15 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
+class Chunks:
+    """`2 chunks loop`: chunks of every pipeline stage, and how they are placed (`loop`, `v`)."""
+
+    count: int
+    placement: Name | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class TrainItem:
     """One line of `train`: `key` is optimizer, precision, microbatches, pipeline, recompute,
     transfer or overlap; the other fields are filled as that key needs."""
@@ -59,6 +68,7 @@ class TrainItem:
     word: Name | None  # the schedule family, or the recompute mode
     axes: tuple[AxisName, ...]
     span: Span
+    chunks: Chunks | None = None
 
 
 @dataclass(frozen=True, slots=True)

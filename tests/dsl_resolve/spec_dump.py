@@ -35,7 +35,9 @@ def _lines(found: spec.Spec) -> Iterator[str]:
         for name in ("microbatches", "recompute", "transfer", "overlap")
     )
     pipeline = found.train.pipeline
-    yield f"pipeline {pipeline.low}..{pipeline.high} {pipeline.family} over {pipeline.parts}"
+    several = f" {pipeline.chunks} chunks {pipeline.placement}" if pipeline.chunks > 1 else ""
+    stages = f"{pipeline.low}..{pipeline.high}{several}"
+    yield f"pipeline {stages} {pipeline.family} over {pipeline.parts}"
     for tensor in found.graph.tensors.values():
         yield _tensor(tensor)
     for operator in found.graph.operators:

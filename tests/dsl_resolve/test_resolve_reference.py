@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from dsl.load import load
+from dsl.resolve.chunks import FAMILIES
 from dsl.resolve.models.dtypes import ELEMENT_BYTES
-from dsl.resolve.training import FAMILIES
 from dsl.resolve.units import UNITS
 from dsl.resolve.values import TYPES
 from dsl.text.parser import parse

@@ -53,12 +53,23 @@ class PlanRules:
             clause(children, "word"),
             clause(children, "over") or (),
             span_of(children),
+            clause(children, "chunks"),
         )
 
     def path_value(self, children: Children) -> syntax.Selector:
         """The optimizer or precision used."""
         path: syntax.Selector = children[0]
         return path
+
+    def chunks(self, children: Children) -> Clause:
+        """`2 chunks [loop | v]`."""
+        count, _, *placement = tokens(children)
+        found = syntax.Chunks(
+            whole_number(count, "a number of chunks"),
+            placement[0].name() if placement else None,
+            span_of(children),
+        )
+        return Clause("chunks", found, span_of(children))
 
     def family(self, children: Children) -> Clause:
         """The pipeline schedule family."""
