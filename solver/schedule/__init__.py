@@ -10,9 +10,11 @@ from solver.schedule.problem import (
     Action,
     Chunk,
     Edge,
+    OrderPin,
     Schedule,
     ScheduleProblem,
     ScheduleResult,
+    Transfer,
 )
 from solver.schedule.solve import solve
 from solver.schedule.starts import estimate
@@ -23,9 +25,11 @@ __all__ = [
     "Action",
     "Chunk",
     "Edge",
+    "OrderPin",
     "Schedule",
     "ScheduleProblem",
     "ScheduleResult",
+    "Transfer",
     "estimate",
     "lower_bound",
     "makespan_bubble",

@@ -8,16 +8,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from solver.schedule.problem import Action, Phase, ScheduleProblem
+from solver.schedule.problem import Action, Edge, Phase, ScheduleProblem, Transfer
 
 TOLERANCE = 1e-9
 """Relative slack of times and bytes for sums of floats."""
 
 _Placed = dict[tuple[int, int, Phase], Action]
+_Sent = dict[tuple[int, int, Phase], Transfer]
 
 
-def violations(problem: ScheduleProblem, actions: Sequence[Action], fused: bool) -> list[str]:
-    """Everything that is wrong with `actions`, in words; empty for a valid schedule.
+def violations(
+    problem: ScheduleProblem,
+    actions: Sequence[Action],
+    transfers: Sequence[Transfer],
+    fused: bool,
+) -> list[str]:
+    """Everything that is wrong with `actions` and `transfers`, in words; empty for a valid
+    schedule. Soft pins may be broken.
 
     `fused`: W must follow B at once and the gradient leaves only after W.
     """
@@ -25,10 +32,17 @@ def violations(problem: ScheduleProblem, actions: Sequence[Action], fused: bool)
     expected = 3 * len(problem.chunks) * problem.microbatches
     if len(placed) != expected or len(actions) != expected:
         return [f"{len(actions)} actions, {len(placed)} distinct, where {expected} are needed"]
+    sent = {(t.edge, t.microbatch, t.phase): t for t in transfers}
+    needed = sum((e.link is not None) + (e.back_link is not None) for e in problem.edges)
+    needed *= problem.microbatches
+    if len(sent) != needed or len(transfers) != needed:
+        return [f"{len(transfers)} messages, {len(sent)} distinct, where {needed} are needed"]
     slack = TOLERANCE * max(action.end for action in actions)
     return [
         *_durations(problem, actions, slack),
-        *_dependencies(problem, placed, slack, fused),
+        *_messages(problem, transfers, slack),
+        *_dependencies(problem, placed, sent, slack, fused),
+        *_pins(problem, placed, slack),
         *_overlaps(problem, actions, slack),
         *_memory(problem, actions),
     ]
@@ -44,19 +58,53 @@ def _durations(problem: ScheduleProblem, actions: Sequence[Action], slack: float
     return wrong
 
 
+def _messages(problem: ScheduleProblem, transfers: Sequence[Transfer], slack: float) -> list[str]:
+    """Wrong durations, and messages that share a link at one time."""
+    wrong: list[str] = []
+    links: dict[int, list[Transfer]] = {}
+    for transfer in transfers:
+        edge = problem.edges[transfer.edge]
+        link = edge.link if transfer.phase == "F" else edge.back_link
+        if link is None or abs(transfer.end - transfer.start - edge.transfer) > slack:
+            wrong.append(f"{_message_name(transfer)} has no link or the wrong duration")
+        else:
+            links.setdefault(link, []).append(transfer)
+    for row in links.values():
+        row.sort(key=lambda one: (one.start, one.end))
+        wrong += [
+            f"{_message_name(late)} is sent while {_message_name(early)} is under way"
+            for early, late in pairwise(row)
+            if late.start < early.end - slack
+        ]
+    return wrong
+
+
+def _arrival(
+    edge: Edge, number: int, early: Action, phase: Phase, sent: _Sent
+) -> tuple[list[tuple[Action | Transfer, Action | Transfer, float]], Action | Transfer]:
+    """What the message of `early` waits for, and after what its receiver may go on."""
+    link = edge.link if phase == "F" else edge.back_link
+    if link is None:
+        return [], early
+    message = sent[number, early.microbatch, phase]
+    return [(early, message, 0.0)], message
+
+
 def _dependencies(
-    problem: ScheduleProblem, placed: _Placed, slack: float, fused: bool
+    problem: ScheduleProblem, placed: _Placed, sent: _Sent, slack: float, fused: bool
 ) -> list[str]:
-    needed: list[tuple[Action, Action, float]] = []
+    needed: list[tuple[Action | Transfer, Action | Transfer, float]] = []
     gradient: Phase = "W" if fused else "B"
     for m in range(problem.microbatches):
         for c in range(len(problem.chunks)):
             needed.append((placed[c, m, "F"], placed[c, m, "B"], 0.0))
             needed.append((placed[c, m, "B"], placed[c, m, "W"], 0.0))
-        for edge in problem.edges:
+        for number, edge in enumerate(problem.edges):
             source, target = edge.source, edge.target
-            needed.append((placed[source, m, "F"], placed[target, m, "F"], edge.delay))
-            needed.append((placed[target, m, gradient], placed[source, m, "B"], edge.delay))
+            waits, last = _arrival(edge, number, placed[source, m, "F"], "F", sent)
+            needed += [*waits, (last, placed[target, m, "F"], edge.delay)]
+            waits, last = _arrival(edge, number, placed[target, m, gradient], "B", sent)
+            needed += [*waits, (last, placed[source, m, "B"], edge.delay)]
     wrong = [
         f"{_name(late)} starts before {_name(early)} has ended and arrived"
         for early, late, delay in needed
@@ -71,11 +119,27 @@ def _dependencies(
     return wrong
 
 
+def _pins(problem: ScheduleProblem, placed: _Placed, slack: float) -> list[str]:
+    """Hard pins that are broken. Micro-batches are numbered as they run."""
+    wrong: list[str] = []
+    for pin in problem.pins:
+        (c, phase, m), (d, other, n) = pin.before, pin.after
+        early, late = placed[c, m, phase], placed[d, n, other]
+        if pin.weight is None and late.start < early.end - slack:
+            wrong.append(f"{_name(late)} starts before {_name(early)} has ended, against a pin")
+    return wrong
+
+
 def _overlaps(problem: ScheduleProblem, actions: Sequence[Action], slack: float) -> list[str]:
-    devices = _by_device(problem, actions)
+    streams: dict[tuple[int, int], list[Action]] = {}
+    for action in actions:
+        chunk = problem.chunks[action.chunk]
+        streams.setdefault((chunk.device, chunk.stream), []).append(action)
+    for row in streams.values():
+        row.sort(key=lambda one: (one.start, one.end))
     return [
         f"{_name(late)} starts while {_name(early)} runs"
-        for sequence in devices
+        for sequence in streams.values()
         for early, late in pairwise(sequence)
         if late.start < early.end - slack
     ]
@@ -103,5 +167,11 @@ def _by_device(problem: ScheduleProblem, actions: Sequence[Action]) -> list[list
     return devices
 
 
-def _name(action: Action) -> str:
+def _name(action: Action | Transfer) -> str:
+    if isinstance(action, Transfer):
+        return _message_name(action)
     return f"{action.phase}({action.chunk}, {action.microbatch})"
+
+
+def _message_name(transfer: Transfer) -> str:
+    return f"the {transfer.phase} message {transfer.microbatch} of edge {transfer.edge}"

@@ -1,8 +1,7 @@
 """The operator order of a neighbourhood as a CP-SAT model.
 
 Variables: the start of every free operator, in ticks, between its head and the horizon less its
-tail. Minimise the makespan C (in a window, to leave plateaus, a weighted sum of C and the latest
-end + tail of every device), subject to
+tail. Minimise C, the makespan or largest span, plus what broken soft pins cost, subject to
 - dependencies: start >= end of each input + delay
   `_dependencies`
 - micro-batches in order within a kind (see `operators`), in-flight limits
@@ -12,8 +11,11 @@ end + tail of every device), subject to
 - memory where the in-flight limits are not all of it: a cumulative over intervals from the start
   of a forward to the end of each operator that releases a part of its bytes
   `_memory`
-- C >= end + tail of every free operator
+- C >= end + tail of every free operator; where spans count, C >= end + tail - first start of the
+  device, for every device
   `_objective`
+- end of one <= start of the other, or a literal that costs the weight, per pin on an order
+  `_dependencies`, `_wishes`
 
 The current schedule is the complete hint and its makespan the horizon. Probing is switched off:
 it costs tens of seconds on hundreds of intervals and delayed every proof that was measured.
@@ -60,7 +62,6 @@ def solve_order(
 ) -> Answer:
     """Search the orders of `around`; `on_order` gets each improving order, of all operators.
 
-    `spread`: with the second objective of windows (`bound` is then only the frame's).
     "infeasible" is answered only when a second configuration agrees.
     """
     model, starts = _build(around)
@@ -77,12 +78,13 @@ def _build(around: Neighbourhood) -> tuple[Any, dict[int, Any]]:
     model = cp_model.CpModel()
     starts: dict[int, Any] = {}
     for op in around.free:
-        latest = around.upper - around.tails[op] - _duration(around, op)
+        latest = around.latest_end(op) - _duration(around, op)
         starts[op] = model.new_int_var(around.heads[op], latest, f"s{op}")
-        model.add_hint(starts[op], around.hint[op])
+        if around.hint:
+            model.add_hint(starts[op], around.hint[op])
     _dependencies(model, starts, around)
     _no_overlap(model, starts, around)
-    for device in range(len(around.before)):
+    for device in range(len(around.operators.capacity)):
         if not precedences_suffice(around.operators, device):
             _memory(model, starts, around, device)
     _objective(model, starts, around)
@@ -107,6 +109,9 @@ def _dependencies(model: Any, starts: Mapping[int, Any], around: Neighbourhood) 
                 model.add(starts[op] >= starts[before] + wait)
         if m and op - 1 in starts:
             model.add(starts[op] >= starts[op - 1] + _duration(around, op))
+    for before, after in around.operators.musts:
+        if before in starts and after in starts:
+            model.add(starts[after] >= starts[before] + _duration(around, before))
     for one in in_flight_limits(around.operators):
         for m in range(count - one.count):
             release, allocate = one.releasing * count + m, one.allocating * count + m + one.count
@@ -120,7 +125,7 @@ def _no_overlap(model: Any, starts: Mapping[int, Any], around: Neighbourhood) ->
     for op in around.free:
         kind = around.operators.kinds[op // around.operators.microbatches]
         interval = model.new_fixed_size_interval_var(starts[op], int(kind.duration), f"i{op}")
-        devices[kind.device].append(interval)
+        devices[kind.machine].append(interval)
     for intervals in devices:
         if len(intervals) > 1:
             model.add_no_overlap(intervals)
@@ -135,13 +140,13 @@ def _memory(model: Any, starts: Mapping[int, Any], around: Neighbourhood, device
     count = around.operators.microbatches
     kinds = around.operators.kinds
     opened = dict.fromkeys(around.before[device], around.opening[device])
-    closed = dict.fromkeys(around.after[device], around.upper)
+    closed = dict.fromkeys(around.after[device], around.horizon)
     forwards = {
-        kinds[k].chunk: k for k in around.operators.on_device[device] if kinds[k].phase == "F"
+        kinds[k].chunk: k for k in around.operators.on_machine[device] if kinds[k].phase == "F"
     }
     capacity = units.capacity
     held: list[tuple[Any, Any, int]] = []  # (start, end, bytes)
-    for k in around.operators.on_device[device]:
+    for k in around.operators.on_machine[device]:
         for m in range(count):
             op, allocating = k * count + m, forwards[kinds[k].chunk] * count + m
             end = starts[op] + _duration(around, op) if op in starts else closed.get(op)
@@ -157,7 +162,7 @@ def _memory(model: Any, starts: Mapping[int, Any], around: Neighbourhood, device
     intervals = [
         model.new_interval_var(
             begin,
-            model.new_int_var(0, around.upper, f"z{device}_{number}"),
+            model.new_int_var(0, around.horizon, f"z{device}_{number}"),
             end,
             f"h{device}_{number}",
         )
@@ -168,11 +173,44 @@ def _memory(model: Any, starts: Mapping[int, Any], around: Neighbourhood, device
 
 
 def _objective(model: Any, starts: Mapping[int, Any], around: Neighbourhood) -> None:
-    """The makespan, at most the current one."""
-    makespan = model.new_int_var(around.lower, around.upper, "makespan")
+    """The makespan or largest span with what broken soft pins cost, at most the current one."""
+    total = model.new_int_var(around.lower, around.upper, "makespan")
+    firsts: dict[int, Any] = {}
+    operators = around.operators
     for op in around.free:
-        model.add(makespan >= starts[op] + _duration(around, op) + around.tails[op])
-    model.minimize(makespan)
+        end = starts[op] + _duration(around, op)
+        if not around.spans:
+            model.add(total >= end + around.tails[op])
+            continue
+        machine = operators.kinds[op // operators.microbatches].machine
+        device = operators.device_of[machine]
+        if device < 0:
+            continue
+        if device not in firsts:
+            firsts[device] = model.new_int_var(0, around.horizon, f"first{device}")
+        model.add(firsts[device] <= starts[op])
+        model.add(total >= end + int(operators.tails[machine]) - firsts[device])
+    paid = _wishes(model, starts, around)
+    model.minimize(total + sum(paid))
+    if paid:
+        model.add(total + sum(paid) <= around.upper)
+
+
+def _wishes(model: Any, starts: Mapping[int, Any], around: Neighbourhood) -> list[Any]:
+    """What broken soft pins cost, of those that the free operators decide."""
+    ended = {op for sequence in around.before for op in sequence}
+    paid: list[Any] = []
+    for wish in around.operators.wishes:
+        if wish.after not in starts or not (wish.before in starts or wish.before in ended):
+            continue
+        kept = model.new_bool_var(f"pin{wish.pin}")
+        if wish.before in starts:
+            end = starts[wish.before] + _duration(around, wish.before)
+        else:
+            end = around.ends[wish.before]
+        model.add(starts[wish.after] >= end).only_enforce_if(kept)
+        paid.append(int(wish.weight) * (1 - kept))
+    return paid
 
 
 def _parameters(effort: Effort) -> dict[str, Any]:
@@ -245,5 +283,5 @@ def _order(around: Neighbourhood, starts: Mapping[int, int]) -> Order:
 
     devices: list[list[int]] = [list(ops) for ops in around.before]
     for op in sorted(around.free, key=key):
-        devices[around.operators.kinds[op // count].device].append(op)
+        devices[around.operators.kinds[op // count].machine].append(op)
     return tuple((*ops, *late) for ops, late in zip(devices, around.after, strict=True))

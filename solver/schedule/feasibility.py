@@ -1,4 +1,4 @@
-"""Whether any schedule exists: whether one micro-batch fits.
+"""Whether any schedule exists without pins: whether one micro-batch fits.
 
 If a schedule exists, the operators of its first micro-batch alone, in the same order, hold no
 more than it does at any time; and micro-batches can run one after the other. So a schedule exists
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from solver.schedule.memory import limit
+from solver.schedule.memory import room
 from solver.schedule.operators import Operators, Order
 
 
@@ -24,8 +24,8 @@ def one_by_one(operators: Operators) -> Order | None:
         return None
     count = operators.microbatches
     order: list[tuple[int, ...]] = []
-    for device in range(len(operators.on_device)):
-        here = [k for k in single if operators.kinds[k].device == device]
+    for machine in range(len(operators.on_machine)):
+        here = [k for k in single if operators.kinds[k].machine == machine]
         order.append(tuple(k * count + m for m in range(count) for k in here))
     return tuple(order)
 
@@ -62,16 +62,16 @@ def _release(operators: Operators, done: list[int]) -> list[int]:
                 continue
             done.append(k)
             key |= 1 << k
-            held[kind.device] -= kind.releases
+            held[kind.machine] -= kind.releases
             grown = True
     return done
 
 
 def _held(operators: Operators, done: Sequence[int]) -> list[float]:
-    held = [0.0] * len(operators.capacity)
+    held = [0.0] * len(operators.on_machine)
     for k in done:
         kind = operators.kinds[k]
-        held[kind.device] += kind.allocates - kind.releases
+        held[kind.machine] += kind.allocates - kind.releases
     return held
 
 
@@ -79,5 +79,5 @@ def _can_run(operators: Operators, k: int, key: int, held: Sequence[float]) -> b
     kind = operators.kinds[k]
     if not all(key >> source & 1 for source, _ in kind.inputs):
         return False
-    needed = held[kind.device] + kind.allocates + kind.workspace
-    return needed <= limit(operators.capacity[kind.device])
+    needed = held[kind.machine] + kind.allocates + kind.workspace
+    return needed <= room(operators, kind.machine)

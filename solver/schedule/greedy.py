@@ -13,7 +13,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Mapping
 
-from solver.schedule.memory import limit
+from solver.schedule.memory import room
 from solver.schedule.operators import Kind, Operators, Order
 
 Priority = Callable[[Kind, float], tuple[float, ...]]
@@ -60,12 +60,16 @@ class _Simulation:
         self.missing = [[len(kind.inputs)] * self.count for kind in operators.kinds]
         self.ready = [[0.0] * self.count for _ in operators.kinds]
         self.following = [0] * len(operators.kinds)  # the next micro-batch of each kind
-        self.devices = [_Device(limit(capacity)) for capacity in operators.capacity]
+        self.devices = [_Device(room(operators, m)) for m in range(len(operators.on_machine))]
+        self.after: dict[int, list[int]] = {}  # operators that pins put behind one
+        for before, after in operators.musts:
+            self.after.setdefault(before, []).append(after)
+            self.missing[after // self.count][after % self.count] += 1
         self.release = _last_releases(operators)
         self.caps = {k: in_flight.get(k, self.count) for k in self.release}
         self.events = [(0.0, d) for d in range(len(self.devices))]
         for k, release in self.release.items():
-            device = self.devices[operators.kinds[k].device]
+            device = self.devices[operators.kinds[k].machine]
             device.chunks.append((k, release, operators.kinds[k].allocates))
             device.workspace = max(device.workspace, operators.kinds[k].workspace)
 
@@ -100,13 +104,19 @@ class _Simulation:
         device.sequence.append(k * self.count + m)
         heapq.heappush(self.events, (end, d))
         for target, delay in kind.outputs:
-            self.missing[target][m] -= 1
-            arrival = max(self.ready[target][m], end + delay)
-            self.ready[target][m] = arrival
-            number = self.operators.kinds[target].device
-            consumer = self.devices[number]
-            if not self.missing[target][m] and (consumer.idle or consumer.end < arrival):
-                heapq.heappush(self.events, (arrival, number))
+            self._arrive(target, m, end + delay)
+        for after in self.after.get(k * self.count + m, ()):
+            self._arrive(after // self.count, after % self.count, end)
+
+    def _arrive(self, target: int, m: int, time: float) -> None:
+        """What an operator waits for is there from `time` on."""
+        self.missing[target][m] -= 1
+        arrival = max(self.ready[target][m], time)
+        self.ready[target][m] = arrival
+        number = self.operators.kinds[target].machine
+        consumer = self.devices[number]
+        if not self.missing[target][m] and (consumer.idle or consumer.end < arrival):
+            heapq.heappush(self.events, (arrival, number))
 
     def _fits(self, device: _Device, k: int) -> bool:
         kind = self.operators.kinds[k]
@@ -147,12 +157,11 @@ class _Simulation:
 
 def _last_releases(operators: Operators) -> dict[int, int]:
     """For every forward that allocates memory the kind that frees the last of it."""
-    chunks = sum(kind.phase == "F" for kind in operators.kinds)
     last: dict[int, int] = {}
     for k, kind in enumerate(operators.kinds):
         if kind.releases > 0:
             last[kind.chunk] = k
-    return {k: last[k] for k in range(chunks) if operators.kinds[k].allocates > 0}
+    return {k: last[k] for k in range(operators.chunks) if operators.kinds[k].allocates > 0}
 
 
 def _ranked(operators: Operators, priority: Priority) -> list[list[int]]:
@@ -164,5 +173,5 @@ def _ranked(operators: Operators, priority: Priority) -> list[list[int]]:
             after[k] = max(after[k], delay + kind.duration + after[target])
     return [
         sorted(here, key=lambda k: (*priority(operators.kinds[k], after[k]), k))
-        for here in operators.on_device
+        for here in operators.on_machine
     ]

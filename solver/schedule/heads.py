@@ -34,11 +34,18 @@ class Margins:
 def margins(operators: Operators) -> Margins:
     """Valid heads and tails under micro-batches in order."""
     limits = in_flight_limits(operators)
-    forwards = _heads(operators, limits, [0.0] * len(operators.tails))
+    forwards = _heads(operators, limits, operators.ready)
+    count = operators.microbatches
+
+    def flip(op: int) -> int:
+        """The operator of the same kind when micro-batches are counted from the last."""
+        return op - 2 * (op % count) + count - 1
+
     mirror = replace(
         operators,
         kinds=tuple(replace(k, inputs=k.outputs, outputs=k.inputs) for k in operators.kinds),
         topological=tuple(reversed(operators.topological)),
+        musts=tuple((flip(after), flip(before)) for before, after in operators.musts),
     )
     back = tuple(InFlight(one.releasing, one.allocating, one.count) for one in limits)
     backwards = _heads(mirror, back, operators.tails)
@@ -48,7 +55,15 @@ def margins(operators: Operators) -> Margins:
 def _heads(
     operators: Operators, limits: Sequence[InFlight], ready: Sequence[float]
 ) -> list[list[float]]:
-    """Heads when device d takes no operator before `ready[d]`."""
+    """Heads when machine d takes no operator before `ready[d]`.
+
+    A pin counts only where it looks back to micro-batches that are done: a weaker head is a valid
+    one.
+    """
+    count = operators.microbatches
+    musts: dict[int, list[int]] = {}
+    for before, later in operators.musts:
+        musts.setdefault(later, []).append(before)
     work = _work_before(operators, limits, ready)
     by_kind: list[list[tuple[int, int]]] = [[] for _ in operators.kinds]
     for one in limits:
@@ -67,16 +82,19 @@ def _heads(
             for source, after in arrivals[k]:
                 if work[source][m] + after > head:
                     head = work[source][m] + after
-            for releasing, count in by_kind[k]:
-                if m >= count and work[releasing][m - count] + duration[releasing] > head:
-                    head = work[releasing][m - count] + duration[releasing]
+            for releasing, held in by_kind[k]:
+                if m >= held and work[releasing][m - held] + duration[releasing] > head:
+                    head = work[releasing][m - held] + duration[releasing]
+            for before in musts.get(k * count + m, ()):
+                other = work[before // count][before % count] + duration[before // count]
+                head = max(head, other)
             row[m] = head
     return work
 
 
 def first_heads(operators: Operators, ready: Sequence[float]) -> list[float]:
     """The head of each kind by dependencies alone, for one micro-batch."""
-    heads = [ready[kind.device] for kind in operators.kinds]
+    heads = [ready[kind.machine] for kind in operators.kinds]
     for k in operators.topological:
         for source, delay in operators.kinds[k].inputs:
             heads[k] = max(heads[k], heads[source] + operators.kinds[source].duration + delay)
@@ -88,11 +106,11 @@ def _work_before(
 ) -> list[list[float]]:
     """First possible start of the device plus the work on it that must precede each operator."""
     first = first_heads(operators, ready)
-    ancestors = _ancestors_on_device(operators)
+    ancestors = _ancestors_on_machine(operators)
     numbers = np.arange(operators.microbatches)
     result: list[list[float]] = []
     for k, kind in enumerate(operators.kinds):
-        start = min(first[other] for other in operators.on_device[kind.device])
+        start = min(first[other] for other in operators.on_machine[kind.machine])
         before = dict.fromkeys(ancestors[k], numbers + 1)
         before[k] = numbers
         for one in limits:
@@ -113,13 +131,13 @@ def _need(
         before[kind] = np.maximum(before.get(kind, 0), np.maximum(counts, 0))
 
 
-def _ancestors_on_device(operators: Operators) -> list[list[int]]:
+def _ancestors_on_machine(operators: Operators) -> list[list[int]]:
     """For every kind those on its device it depends on, directly or not, ascending."""
     reach = [0] * len(operators.kinds)  # bit sets: thousands of unions cost nothing
     for k in operators.topological:
         for source, _ in operators.kinds[k].inputs:
             reach[k] |= reach[source] | 1 << source
     return [
-        [other for other in operators.on_device[kind.device] if reach[k] >> other & 1]
+        [other for other in operators.on_machine[kind.machine] if reach[k] >> other & 1]
         for k, kind in enumerate(operators.kinds)
     ]

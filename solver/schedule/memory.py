@@ -20,11 +20,19 @@ def limit(capacity: float) -> float:
     return capacity + abs(capacity) * SLACK
 
 
+def room(operators: Operators, machine: int) -> float:
+    """The bytes that count as fitting on the device of a machine; only compute streams, which come
+    first, hold any."""
+    if machine < len(operators.capacity):
+        return limit(operators.capacity[machine])
+    return math.inf
+
+
 def peaks(operators: Operators, order: Order) -> list[float]:
     """The largest number of bytes held on each device, workspace included."""
     count = operators.microbatches
     result: list[float] = []
-    for sequence in order:
+    for sequence in order[: len(operators.capacity)]:
         held = peak = 0.0
         for op in sequence:
             kind = operators.kinds[op // count]
@@ -64,14 +72,14 @@ def in_flight_limits(operators: Operators) -> tuple[InFlight, ...]:
     for number, kind in enumerate(operators.kinds):
         if kind.phase != "F" or kind.allocates <= 0:
             continue
-        room = limit(operators.capacity[kind.device]) - kind.workspace
+        free = room(operators, kind.machine) - kind.workspace
         held = kind.allocates
         for releasing in _releases(operators, number):
             released = operators.kinds[releasing].releases
             if released <= 0:
                 continue
-            if held <= room < held * operators.microbatches:
-                limits.append(InFlight(number, releasing, math.floor(room / held)))
+            if held <= free < held * operators.microbatches:
+                limits.append(InFlight(number, releasing, math.floor(free / held)))
             held -= released
     return tuple(limits)
 
@@ -79,13 +87,13 @@ def in_flight_limits(operators: Operators) -> tuple[InFlight, ...]:
 def precedences_suffice(operators: Operators, device: int) -> bool:
     """Whether `in_flight_limits` alone are the whole memory limit of `device`: one chunk, and all
     its bytes are freed by one kind. Then memory is held by whole micro-batches, counted exactly."""
-    forwards = [k for k in operators.on_device[device] if operators.kinds[k].allocates > 0]
+    forwards = [k for k in operators.on_machine[device] if operators.kinds[k].allocates > 0]
     if not forwards:
         return all(
-            operators.kinds[k].workspace <= limit(operators.capacity[device])
-            for k in operators.on_device[device]
+            operators.kinds[k].workspace <= room(operators, device)
+            for k in operators.on_machine[device]
         )
-    if len(forwards) > 1 or len(operators.on_device[device]) > (2 if operators.fused else 3):
+    if len(forwards) > 1 or len(operators.on_machine[device]) > (2 if operators.fused else 3):
         return False
     releasing = [k for k in _releases(operators, forwards[0]) if operators.kinds[k].releases > 0]
     return len(releasing) == 1
@@ -96,6 +104,6 @@ def _releases(operators: Operators, forward: int) -> list[int]:
     chunk = operators.kinds[forward].chunk
     return [
         k
-        for k in operators.on_device[operators.kinds[forward].device]
+        for k in operators.on_machine[operators.kinds[forward].machine]
         if operators.kinds[k].chunk == chunk and operators.kinds[k].phase != "F"
     ]

@@ -1,10 +1,12 @@
 """From a problem to the best schedule and bound: quick answers first, then search.
 
 1. A family: its order, re-timed exactly; nothing to search.
-2. Nothing fits: infeasible, decided exactly by `feasibility`.
-3. The best constructive schedule; if it meets the combinatorial bound, it is proved.
+2. The best constructive schedule, or one that goes on from the start that was given; without any,
+   and without pins, the problem is infeasible (`feasibility`); with pins CP-SAT looks for one.
+3. If it meets the combinatorial bound, it is proved.
 4. Up to `WHOLE` operators: window search for a share of the time, then CP-SAT on the whole problem,
    which improves the schedule and raises the bound. Beyond, window search only.
+5. Kernels (`kernel`) are tried as further starts where memory is shared by chunks.
 
 Every schedule is checked (`check`) before anyone sees it. An interrupt returns the best so far.
 """
@@ -13,17 +15,19 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from solver.schedule.bounds import bound_operators
 from solver.schedule.budget import Budget
 from solver.schedule.check import violations
-from solver.schedule.cpsat import Effort, solve_order
+from solver.schedule.cpsat import Answer, Effort, solve_order
 from solver.schedule.heads import margins
 from solver.schedule.neighbourhood import whole
 from solver.schedule.operators import Operators, Order, lower, to_actions
+from solver.schedule.partial import completed
 from solver.schedule.problem import (
+    Action,
     Schedule,
     ScheduleProblem,
     ScheduleResult,
@@ -31,7 +35,7 @@ from solver.schedule.problem import (
     Status,
     is_proved,
 )
-from solver.schedule.retime import makespan, retime
+from solver.schedule.span import span
 from solver.schedule.starts import Timed, best_start, family_schedule, timed
 from solver.schedule.ticks import Ticks, in_ticks
 from solver.schedule.windows import improve
@@ -52,42 +56,74 @@ def solve(
     on_incumbent: Callable[[Schedule], None] | None = None,
     deterministic: bool = False,
     stop: threading.Event | None = None,
+    start: Sequence[Action] = (),
 ) -> ScheduleResult:
     """The best schedule found within `time_limit_s` seconds and a bound that holds.
 
     `on_incumbent` is called with every better schedule, possibly from another thread.
     `deterministic` counts CP-SAT's deterministic time instead of seconds, so that runs repeat
-    exactly. Setting `stop` ends the search early with the best schedule so far.
+    exactly. Setting `stop` ends the search early with the best schedule so far. `start` are actions
+    of a schedule to start from, all or some; only their order on each device counts.
 
-    Raises ValueError when the family of the problem is unknown or does not apply.
+    Raises ValueError when the family of the problem is unknown or does not apply, or when `start`
+    names an operator that is not there.
     """
     report = on_incumbent or (lambda _: None)
     if problem.family is not None:
         return _fixed_order(problem, report)
     operators = lower(problem, fused=not problem.split_backward)
-    start = best_start(problem, operators)
-    if start is None:
+    effort = Effort(time_limit_s, workers, seed, deterministic, stop or threading.Event())
+    found = _better(completed(operators, start), best_start(problem, operators))
+    if found is None and operators.musts:
+        answer = _found_by_search(operators, effort)
+        if isinstance(answer, Answer):
+            is_none = answer.status == "infeasible"
+            bound = math.inf if is_none else bound_operators(operators)
+            source: Source = "cpsat" if is_none else "bound"
+            return ScheduleResult("infeasible" if is_none else "unknown", None, bound, source)
+        found = answer
+    if found is None:
         return ScheduleResult("infeasible", None, math.inf, "memory")
-    ticks = in_ticks(operators, start.makespan)
+    ticks = in_ticks(operators, found.makespan)
     floor = _whole_ticks(bound_operators(ticks.operators))
     bound = max(bound_operators(operators), floor * ticks.seconds)
-    best = _Incumbent(problem, operators, start, bound, report)
+    best = _Incumbent(problem, operators, found, bound, report)
     best.announce()
-    effort = Effort(time_limit_s, workers, seed, deterministic, stop or threading.Event())
     if best.closed or effort.stop.is_set() or time_limit_s <= 0:
         return best.result("bound")
     _search(best, ticks, floor, effort)
     return best.result("cpsat" if best.bound > bound else "bound")
 
 
+def _better(one: Timed | None, other: Timed | None) -> Timed | None:
+    if one is None or other is None:
+        return one or other
+    return min(one, other, key=lambda found: found.value)
+
+
 def _fixed_order(problem: ScheduleProblem, report: Callable[[Schedule], None]) -> ScheduleResult:
-    """The order of the family: exact, or infeasible when it exceeds a capacity."""
+    """The order of the family: exact, or infeasible when it exceeds a capacity or breaks a pin."""
     operators, found = family_schedule(problem)
     if found is None:
         return ScheduleResult("infeasible", None, math.inf, "memory")
-    best = _Incumbent(problem, operators, found, found.makespan, report)
+    best = _Incumbent(problem, operators, found, found.value, report)
     best.announce()
     return best.result("order")
+
+
+def _found_by_search(operators: Operators, effort: Effort) -> Timed | Answer:
+    """A schedule that keeps the pins, from CP-SAT alone; else its answer."""
+    serial = operators.microbatches * sum(
+        kind.duration + sum(delay for _, delay in kind.inputs) for kind in operators.kinds
+    )
+    ticks = in_ticks(operators, serial + max(operators.tails) + 1e-30)
+    found: list[Order] = []
+    upper = math.ceil((serial + max(operators.tails)) / ticks.seconds)
+    upper += sum(int(wish.weight) for wish in ticks.operators.wishes)
+    around = whole(ticks.operators, margins(ticks.operators), [], 0, upper)
+    answer = solve_order(around, effort, on_order=found.append)
+    sound = [one for order in found if (one := timed(operators, order)) is not None]
+    return min(sound, key=lambda one: one.value) if sound else answer
 
 
 @dataclass(slots=True)
@@ -102,12 +138,12 @@ class _Incumbent:
 
     @property
     def closed(self) -> bool:
-        return is_proved(self.best.makespan, self.bound)
+        return is_proved(self.best.value, self.bound)
 
     def offer(self, order: Order) -> None:
         """Take `order` if it is sound, fits and is better."""
         found = timed(self.operators, order)
-        if found is not None and found.makespan < self.best.makespan:
+        if found is not None and found.value < self.best.value:
             self.best = found
             self.announce()
 
@@ -116,12 +152,21 @@ class _Incumbent:
 
     def schedule(self) -> Schedule:
         """The best schedule, checked. Raises RuntimeError if it is not valid (a bug)."""
-        actions = to_actions(self.problem, self.operators, self.best.order, self.best.starts)
-        wrong = violations(self.problem, actions, self.operators.fused)
+        best = self.best
+        actions, transfers = to_actions(self.problem, self.operators, best.order, best.starts)
+        wrong = violations(self.problem, actions, transfers, self.operators.fused)
         if wrong:
             raise RuntimeError(f"an invalid schedule was built: {'; '.join(wrong[:3])}")
-        bound = min(self.bound, self.best.makespan)
-        return Schedule(actions, self.best.makespan, bound, self.closed)
+        return Schedule(
+            actions,
+            best.makespan,
+            min(self.bound, best.value),
+            self.closed,
+            span(self.operators, best.order, best.starts),
+            best.value,
+            transfers,
+            best.broken,
+        )
 
     def result(self, source: Source) -> ScheduleResult:
         schedule = self.schedule()
@@ -140,11 +185,13 @@ def _search(best: _Incumbent, ticks: Ticks, floor: int, effort: Effort) -> None:
         budget.charge(windows.spent)
     if count > WHOLE or best.closed or effort.stop.is_set() or budget.left() <= 0.0:
         return
-    starts = retime(ticks.operators, best.best.order)
-    if starts is None:
-        raise RuntimeError("the best order deadlocks")
-    upper = int(makespan(ticks.operators, best.best.order, starts))
-    around = whole(ticks.operators, margins(ticks.operators), starts, min(floor, upper), upper)
+    known = timed(ticks.operators, best.best.order)
+    if known is None:
+        raise RuntimeError("the best order is not sound in ticks")
+    upper = int(known.value)
+    around = whole(
+        ticks.operators, margins(ticks.operators), known.starts, min(floor, upper), upper
+    )
     answer = solve_order(around, replace(effort, seconds=budget.left()), on_order=best.offer)
     if answer.status == "infeasible":
         raise RuntimeError("the schedule model contradicts a checked schedule")

@@ -9,30 +9,41 @@ from solver.schedule import families
 from solver.schedule.bounds import round_trips
 from solver.schedule.families import zero_bubble
 from solver.schedule.feasibility import one_by_one
+from solver.schedule.fill import fill
 from solver.schedule.greedy import Priority, list_schedule
 from solver.schedule.memory import fits
 from solver.schedule.operators import Kind, Operators, Order, lower
 from solver.schedule.problem import ScheduleProblem
-from solver.schedule.retime import makespan, retime
+from solver.schedule.retime import broken, makespan, retime
+from solver.schedule.span import late, span
 
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """An order with its earliest start times and makespan."""
+    """An order with its start times, makespan, objective (with what broken soft pins cost), and the
+    numbers of these pins."""
 
     order: Order
     starts: list[float]
     makespan: float
+    value: float
+    broken: tuple[int, ...]
 
 
 def timed(operators: Operators, order: Order) -> Timed | None:
-    """`order` re-timed, or None when it deadlocks or exceeds a capacity."""
+    """`order` with the best times, or None when it deadlocks or exceeds a capacity."""
     if not fits(operators, order):
         return None
     starts = retime(operators, order)
     if starts is None:
         return None
-    return Timed(order, starts, makespan(operators, order, starts))
+    if operators.span:
+        starts = late(operators, order, starts)
+    wishes = broken(operators, starts)
+    end = makespan(operators, order, starts)
+    value = span(operators, order, starts) if operators.span else end
+    paid = sum(wish.weight for wish in wishes)
+    return Timed(order, starts, end, value + paid, tuple(wish.pin for wish in wishes))
 
 
 def backward_first(kind: Kind, after: float) -> tuple[float, ...]:
@@ -61,11 +72,12 @@ THROTTLES = tuple(share / 20 for share in range(12, 37, 2))
 
 
 def best_start(problem: ScheduleProblem, operators: Operators) -> Timed | None:
-    """The best of all constructive schedules; None when the problem is infeasible."""
+    """The best of all constructive schedules; None when none was found: without pins the problem
+    is then infeasible."""
     best: Timed | None = None
     for order in _orders(problem, operators, quick=False):
         found = timed(operators, order)
-        if found is not None and (best is None or found.makespan < best.makespan):
+        if found is not None and (best is None or found.value < best.value):
             best = found
     if best is not None:
         return best
@@ -74,25 +86,25 @@ def best_start(problem: ScheduleProblem, operators: Operators) -> Timed | None:
 
 
 def estimate(problem: ScheduleProblem) -> float:
-    """The makespan, seconds, of a quick constructive schedule; infinite when nothing fits.
+    """The objective, seconds, of a quick constructive schedule; infinite when none was found.
 
     A feasible schedule always stands behind it, so it never lies below the optimum. With a family
-    it is the exact makespan of its order. Raises ValueError when the family refuses the problem.
+    it is exact for its order. Raises ValueError when the family refuses the problem.
     """
     if problem.family is not None:
         found = family_schedule(problem)[1]
-        return float("inf") if found is None else found.makespan
+        return float("inf") if found is None else found.value
     operators = lower(problem, fused=not problem.split_backward)
-    makespans: list[float] = []
+    values: list[float] = []
     for order in _orders(problem, operators, quick=True):
         found = timed(operators, order)
         if found is not None:
-            makespans.append(found.makespan)
-    if not makespans:
+            values.append(found.value)
+    if not values:
         sequential = one_by_one(operators)
         found = None if sequential is None else timed(operators, sequential)
-        return float("inf") if found is None else found.makespan
-    return min(makespans)
+        return float("inf") if found is None else found.value
+    return min(values)
 
 
 def family_schedule(problem: ScheduleProblem) -> tuple[Operators, Timed | None]:
@@ -107,7 +119,7 @@ def family_schedule(problem: ScheduleProblem) -> tuple[Operators, Timed | None]:
     if reason is not None:
         raise ValueError(reason)
     operators = lower(problem, families.is_fused(family))
-    return operators, timed(operators, families.family_order(operators, family))
+    return operators, timed(operators, fill(operators, families.family_order(operators, family)))
 
 
 def _orders(problem: ScheduleProblem, operators: Operators, quick: bool) -> Iterator[Order]:
@@ -119,9 +131,9 @@ def _orders(problem: ScheduleProblem, operators: Operators, quick: bool) -> Iter
     names = ("zb_h2", "zb_h1") if problem.split_backward else ("one_f_one_b", "interleaved")
     for name in names:
         if families.refusal(problem, name) is None:
-            yield families.family_order(operators, name)
+            yield fill(operators, families.family_order(operators, name))
     if problem.split_backward and families.refusal(problem, "zb_h1") is None:
-        yield zero_bubble.order(operators)
+        yield fill(operators, zero_bubble.order(operators))
     throttles: list[Mapping[int, int]] = [{}]
     if len(problem.chunks) > problem.devices:
         throttles += [_in_flight(operators, x) for x in ((1.0,) if quick else THROTTLES)]
@@ -137,7 +149,7 @@ def _in_flight(operators: Operators, share: float) -> dict[int, int]:
     trips."""
     trips = round_trips(operators)
     caps: dict[int, int] = {}
-    for device, here in enumerate(operators.on_device):
+    for device, here in enumerate(operators.on_machine):
         forward = [k for k in here if operators.kinds[k].allocates > 0]
         demand = sum(operators.kinds[k].allocates * trips[k] for k in forward)
         for k in forward:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver.schedule.memory import limit
+from solver.schedule.memory import room
 from solver.schedule.operators import Operators, with_times
 
 EXACT_HORIZON = 1e9
@@ -39,7 +39,8 @@ def in_ticks(operators: Operators, horizon: float) -> Ticks:
     """The operators in ticks, for schedules of at most `horizon` seconds."""
     delays = [[delay for _, delay in kind.inputs] for kind in operators.kinds]
     durations = [kind.duration for kind in operators.kinds]
-    times = [*durations, *operators.tails, *(delay for row in delays for delay in row)]
+    weights = [wish.weight for wish in operators.wishes]
+    times = [*durations, *operators.tails, *(delay for row in delays for delay in row), *weights]
     quantum = common_quantum(times)
     exact = quantum is not None and horizon <= EXACT_HORIZON * quantum
     seconds = quantum if quantum is not None and exact else horizon / ROUNDED_HORIZON
@@ -48,6 +49,7 @@ def in_ticks(operators: Operators, horizon: float) -> Ticks:
         [_units(time, seconds) for time in durations],
         [[_units(time, seconds) for time in row] for row in delays],
         [_units(time, seconds) for time in operators.tails],
+        [_units(time, seconds) for time in weights],
     )
     return Ticks(ticked, seconds)
 
@@ -63,9 +65,9 @@ class MemoryUnits:
 
 def in_memory_units(operators: Operators, device: int) -> MemoryUnits | None:
     """The memory of `device` in integers, None when it can hold everything at once."""
-    kinds = {k: operators.kinds[k] for k in operators.on_device[device]}
+    kinds = {k: operators.kinds[k] for k in operators.on_machine[device]}
     total = operators.microbatches * sum(kind.allocates for kind in kinds.values())
-    capacity = limit(operators.capacity[device])
+    capacity = room(operators, device)
     if total + max((kind.workspace for kind in kinds.values()), default=0.0) <= capacity:
         return None
     sizes = [size for kind in kinds.values() for size in (kind.releases, kind.workspace)]

@@ -15,7 +15,9 @@ from solver.schedule.cpsat import Effort, solve_order
 from solver.schedule.heads import margins
 from solver.schedule.neighbourhood import window
 from solver.schedule.operators import Operators, Order
-from solver.schedule.retime import by_start, makespan, retime
+from solver.schedule.retime import by_start
+from solver.schedule.span import shifted
+from solver.schedule.starts import timed
 
 SMALLEST, LARGEST, GROWTH = 100, 800, 1.6
 """Operators of the first and the largest windows, and the factor after a sweep in vain."""
@@ -31,7 +33,7 @@ def improve(
     budget: Budget,
     on_order: Callable[[Order], None],
 ) -> None:
-    """Sweep windows over `order` (`operators` in ticks) until the makespan is `lower`, the time is
+    """Sweep windows over `order` (`operators` in ticks) until the objective is `lower`, the time is
     over or the largest windows bring nothing. `on_order` gets every order found.
 
     Raises RuntimeError when CP-SAT finds no order where one is known (a bug of the model).
@@ -40,7 +42,7 @@ def improve(
     size = SMALLEST
     turn = 0
     while not sweep.closed:
-        before = sweep.makespan
+        before = sweep.value
         step = size // 2
         for first in range(step // 2 * (turn % 2), max(1, operators.count - step), step):
             seconds = min(SECONDS * size / SMALLEST, budget.left())
@@ -49,7 +51,7 @@ def improve(
             part = replace(effort, seconds=seconds, seed=effort.seed + turn)
             budget.charge(sweep.search(first, size, part, on_order))
         turn += 1
-        if sweep.makespan == before:
+        if sweep.value == before:
             if size >= min(LARGEST, operators.count):
                 return
             size = int(size * GROWTH)
@@ -60,21 +62,21 @@ class _Sweep:
 
     def __init__(self, operators: Operators, order: Order, lower: int) -> None:
         self._operators = operators
-        self._around = margins(operators)
         self._lower = lower
+        self.value = 0
         self._take(order)
 
     @property
     def closed(self) -> bool:
         """Whether nothing better can exist."""
-        return self.makespan <= self._lower
+        return self.value <= self._lower
 
     def search(
         self, first: int, size: int, effort: Effort, on_order: Callable[[Order], None]
     ) -> float:
         """Improve the window from operator `first` on; the deterministic time it took."""
         frame = window(
-            self._operators, self._around, self._sequence, self._starts, first, size, self.makespan
+            self._shifted, self._around, self._sequence, self._starts, first, size, self.value
         )
         found: list[Order] = []
 
@@ -86,13 +88,20 @@ class _Sweep:
         if answer.status == "infeasible":
             raise RuntimeError("a window model contradicts the schedule it was made from")
         if found:
-            self._take(found[-1])
+            self._take(found[-1], only_better=True)
         return answer.deterministic_seconds
 
-    def _take(self, order: Order) -> None:
-        starts = retime(self._operators, order)
-        if starts is None:
-            raise RuntimeError("window search was given an order that deadlocks")
-        self._starts = starts
-        self._sequence = by_start(self._operators, order)
-        self.makespan = int(makespan(self._operators, order, starts))
+    def _take(self, order: Order, only_better: bool = False) -> None:
+        """Go on from `order`. Soft pins that a window cannot see may have made it worse."""
+        found = timed(self._operators, order)
+        if found is None:
+            raise RuntimeError("window search was given an order that is not sound")
+        if only_better and found.value >= self.value:
+            return
+        self._starts, self.value = found.starts, int(found.value)
+        self._shifted = self._operators
+        if self._operators.span:
+            self._shifted = shifted(self._operators, order, found.starts)
+        if self._operators.span or not only_better:
+            self._around = margins(self._shifted)
+        self._sequence = by_start(self._operators, order, found.starts)

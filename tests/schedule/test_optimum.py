@@ -37,7 +37,12 @@ def test_agrees_with_exhaustive_search(problem: ScheduleProblem) -> None:
     assert result.schedule is not None
     assert result.schedule.makespan == pytest.approx(best, rel=2e-5)
     assert result.bound <= best * (1 + NOISE)
-    assert not violations(problem, result.schedule.actions, fused=not problem.split_backward)
+    assert not violations(
+        problem,
+        result.schedule.actions,
+        result.schedule.transfers,
+        fused=not problem.split_backward,
+    )
 
 
 # stages, micro-batches, memory, delay -> bubble (makespan less the work of a device), all proved

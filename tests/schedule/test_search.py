@@ -80,7 +80,7 @@ def test_every_incumbent_is_valid_and_better_than_the_last() -> None:
     assert result.schedule == seen[-1] or result.schedule is not None
     assert [s.makespan for s in seen] == sorted({s.makespan for s in seen}, reverse=True)
     for schedule in seen:
-        assert not violations(TIGHT_V, schedule.actions, fused=False)
+        assert not violations(TIGHT_V, schedule.actions, (), fused=False)
         assert schedule.bound <= schedule.makespan
     assert lower_bound(TIGHT_V) <= result.bound <= seen[-1].makespan <= estimate(TIGHT_V)
 

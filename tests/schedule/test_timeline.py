@@ -57,12 +57,12 @@ def test_a_moved_operator_is_noticed(phase: str, shift: float, words: str) -> No
         for a in schedule.actions
     ]
     moved.sort(key=lambda a: (a.chunk, a.start))
-    assert any(words in wrong for wrong in violations(ONE_F_ONE_B, moved, fused=True))
+    assert any(words in wrong for wrong in violations(ONE_F_ONE_B, moved, (), fused=True))
 
 
 def test_missing_actions_and_too_little_memory_are_noticed() -> None:
     schedule = solve(ONE_F_ONE_B, 0.0).schedule
     assert schedule is not None
-    assert violations(ONE_F_ONE_B, schedule.actions[1:], fused=True)
+    assert violations(ONE_F_ONE_B, schedule.actions[1:], (), fused=True)
     tight = replace(ONE_F_ONE_B, capacity_bytes=(1.0, 1.0))
-    assert any("exceeds" in wrong for wrong in violations(tight, schedule.actions, fused=True))
+    assert any("exceeds" in wrong for wrong in violations(tight, schedule.actions, (), fused=True))

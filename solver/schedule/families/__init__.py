@@ -26,6 +26,8 @@ def refusal(problem: ScheduleProblem, family: str) -> str | None:
     module = FAMILIES.get(family)
     if module is None:
         return f"unknown schedule family `{family}`; there are {', '.join(FAMILIES)}"
+    if any(chunk.stream for chunk in problem.chunks):
+        return f"`{family}` takes one stream per device"
     if not module.FUSED and not problem.split_backward:
         return f"`{family}` needs the weight gradient apart from the input gradient"
     reason: str | None = module.refusal(problem)

@@ -19,7 +19,7 @@ def refusal(problem: ScheduleProblem) -> None:
 def order(operators: Operators) -> Order:
     """Kinds in topological order, each through all micro-batches."""
     count = operators.microbatches
-    devices: list[list[int]] = [[] for _ in operators.on_device]
+    devices: list[list[int]] = [[] for _ in operators.on_machine]
     for k in operators.topological:
-        devices[operators.kinds[k].device] += range(k * count, (k + 1) * count)
+        devices[operators.kinds[k].machine] += range(k * count, (k + 1) * count)
     return tuple(tuple(sequence) for sequence in devices)

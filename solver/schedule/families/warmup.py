@@ -31,8 +31,8 @@ def remaining_depth(operators: Operators) -> list[int]:
         below = [
             depth[target] for target, _ in kind.outputs if operators.kinds[target].phase == "F"
         ]
-        depth[k] = 1 + max(below, default=0)
-    return [depth[chunk] for chunk in range(len(depth))]
+        depth[k] = (kind.chunk >= 0) + max(below, default=0)  # a message is not a chunk
+    return [depth[chunk] for chunk in range(operators.chunks)]
 
 
 def alternate(
@@ -40,9 +40,9 @@ def alternate(
 ) -> Order:
     """The order of every device; `warmup` and `lag` are functions of the chunk's remaining
     depth."""
-    chunks = sum(kind.phase == "F" for kind in operators.kinds)
+    chunks = operators.chunks
     count = operators.microbatches
-    devices: list[tuple[int, ...]] = [()] * len(operators.on_device)
+    devices: list[tuple[int, ...]] = [()] * len(operators.on_machine)
     for chunk, depth in enumerate(remaining_depth(operators)):
         ahead = min(count, warmup(depth))
         behind = min(count, lag(depth))
@@ -56,5 +56,5 @@ def alternate(
         if not operators.fused:
             trailing = range(count - behind, count)
             sequence += [(2 * chunks + chunk) * count + m for m in trailing]
-        devices[operators.kinds[chunk].device] = tuple(sequence)
+        devices[operators.kinds[chunk].machine] = tuple(sequence)
     return tuple(devices)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 
 from solver.schedule.families.warmup import alternate, remaining_depth
-from solver.schedule.memory import limit
+from solver.schedule.memory import room
 from solver.schedule.operators import Operators, Order
 
 
@@ -28,11 +28,11 @@ def order(operators: Operators) -> Order:
 
 def _activations(operators: Operators) -> int:
     """How many activations fit on the device that has room for the fewest."""
-    room = operators.microbatches
+    most = operators.microbatches
     for kind in operators.kinds:
         if kind.phase != "F":
             continue
-        free = limit(operators.capacity[kind.device]) - kind.workspace
-        if free < kind.allocates * room:
-            room = math.floor(max(0.0, free) / kind.allocates)
-    return room
+        free = room(operators, kind.machine) - kind.workspace
+        if free < kind.allocates * most:
+            most = math.floor(max(0.0, free) / kind.allocates)
+    return most
