@@ -23,11 +23,12 @@ from solver.verify.compare import (
 )
 from solver.verify.decisions import read_decisions
 from solver.verify.evaluate import Priced, finish, price
-from solver.verify.families import message_violations, order_violations
+from solver.verify.families import order_violations
 from solver.verify.fields import Fields
 from solver.verify.figures import Figures
 from solver.verify.legal_storage import level_violations, stored_violations
 from solver.verify.legality import violations
+from solver.verify.messages import message_violations
 from solver.verify.objective import bound_violations, objective_violations, outcome_violations
 from solver.verify.plan import join
 from solver.verify.proposal import Proposal, propose

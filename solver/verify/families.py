@@ -1,4 +1,4 @@
-"""The order of operators that a schedule family fixes, and the order of messages (section 8)."""
+"""The order of operators that a schedule family fixes (section 8)."""
 
 from __future__ import annotations
 
@@ -49,21 +49,6 @@ def order_violations(
         if found != wanted:
             message = f"stage {stage} does not follow the order of `{family}`"
             yield Violation("schedule-family", message, "pipeline.schedule")
-
-
-def message_violations(
-    rows: Sequence[Sequence[Action]], edges: Sequence[Edge]
-) -> Iterator[Violation]:
-    """Messages between two stages that would arrive in another order than they are sent in."""
-    for edge in edges:
-        for phase in ("F", "B"):
-            one, other = (
-                [action.microbatch for action in rows[stage] if action.phase == phase]
-                for stage in (edge.source, edge.target)
-            )
-            if one != other:
-                message = f"stages {edge.source} and {edge.target} order their {phase} differently"
-                yield Violation("schedule-messages", message, "pipeline.schedule")
 
 
 def _depths(stages: int, edges: Sequence[Edge]) -> list[int]:
