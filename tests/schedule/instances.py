@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 
 from solver.schedule import Chunk, Edge, ScheduleProblem
@@ -32,6 +34,14 @@ def pipeline(
     edges = tuple(Edge(i, i + 1, delay) for i in range(count - 1))
     capacity, tails = (memory,) * stages, (0.0,) * stages
     return ScheduleProblem(stages, chunks, edges, microbatches, capacity, tails, split, family)
+
+
+def bidirectional(
+    stages: int, microbatches: int, times: Times, memory: float, family: str | None = None
+) -> ScheduleProblem:
+    """Two chains of `stages` chunks, down and up the devices, `microbatches` in each."""
+    v = pipeline(stages, microbatches, times, memory, family=family, shape="v", visits=2)
+    return replace(v, edges=tuple(e for e in v.edges if e.target != stages))
 
 
 @st.composite

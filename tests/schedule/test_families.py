@@ -21,7 +21,7 @@ from solver.schedule.starts import family_schedule
 from tests.schedule.instances import Times, pipeline
 
 AMPLE = 1000.0
-STAGES = [2, 3, 4, 6, 8, 12, 16]
+STAGES = range(2, 17)
 
 
 def bubble(problem: ScheduleProblem) -> float:
@@ -51,30 +51,46 @@ def test_zero_bubble_formulas_at_unit_times(stages: int) -> None:
     assert span_bubble(h2, schedule) == (0.0,) * stages  # (P - 1)(F + B - 2W)
 
 
-@pytest.mark.parametrize(("stages", "visits"), [(2, 2), (4, 2), (4, 3), (8, 4)])
-def test_interleaving_divides_the_bubble(stages: int, visits: int) -> None:
+@pytest.mark.parametrize("stages", STAGES)
+@pytest.mark.parametrize("visits", [2, 3, 4])
+@pytest.mark.parametrize("times", [(1.0, 1.0, 1.0), (2.0, 3.0, 1.0)])
+def test_interleaving_divides_the_bubble(stages: int, visits: int, times: Times) -> None:
     problem = pipeline(
-        stages, 2 * stages, (1.0, 1.0, 1.0), AMPLE, split=False, family="interleaved", visits=visits
+        stages, 2 * stages, times, AMPLE, split=False, family="interleaved", visits=visits
     )
-    assert bubble(problem) == (stages - 1) * 3
+    assert bubble(problem) == (stages - 1) * sum(times)
 
 
-@pytest.mark.parametrize(
-    ("family", "expected"),
-    [
-        ("gpipe", [12.0] * 4),
-        ("one_f_one_b", [4.0, 3.0, 2.0, 1.0]),
-        ("zb_h1", [4.0] * 4),
-        ("zb_h2", [7.0] * 4),
-    ],
-)
-def test_peak_activations(family: str, expected: list[float]) -> None:
-    operators, found = family_schedule(pipeline(4, 12, (1.0, 1.0, 1.0), AMPLE, family=family))
+@pytest.mark.parametrize("stages", STAGES)
+def test_peak_activations_of_every_device(stages: int) -> None:
+    count = 3 * stages
+    expected = {
+        "gpipe": [count] * stages,
+        "one_f_one_b": [stages - p for p in range(stages)],
+        "zb_h1": [stages] * stages,
+        "zb_h2": [2 * stages - 1] * stages,
+    }
+    for family, activations in expected.items():
+        problem = pipeline(stages, count, (1.0, 1.0, 1.0), AMPLE, family=family)
+        operators, found = family_schedule(problem)
+        assert found is not None
+        assert peaks(operators, found.order) == activations
+
+
+@pytest.mark.parametrize("stages", STAGES)
+@pytest.mark.parametrize("visits", [2, 3])
+def test_peak_activations_when_interleaved(stages: int, visits: int) -> None:
+    problem = pipeline(
+        stages, 4 * stages, (1.0, 1.0, 1.0), AMPLE, family="interleaved", visits=visits
+    )
+    operators, found = family_schedule(problem)
     assert found is not None
-    assert peaks(operators, found.order) == expected
+    assert peaks(operators, found.order) == [
+        2 * (stages - p - 1) + (visits - 1) * stages + 1 for p in range(stages)
+    ]
 
 
-@pytest.mark.parametrize("family", [name for name in FAMILIES if name != "interleaved"])
+@pytest.mark.parametrize("family", ["gpipe", "one_f_one_b", "zb_h1", "zb_h2"])
 def test_a_family_over_its_memory_is_infeasible(family: str) -> None:
     problem = pipeline(4, 12, (1.0, 1.0, 1.0), 3.0, family=family)
     assert solve(problem, 1.0).status == "infeasible"

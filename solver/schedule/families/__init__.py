@@ -8,7 +8,18 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from solver.schedule.families import gpipe, interleaved, one_f_one_b, zb_h1, zb_h2
+from solver.schedule.families import (
+    dualpipe,
+    dualpipe_v,
+    gpipe,
+    interleaved,
+    one_f_one_b,
+    v_half,
+    v_min,
+    zb_h1,
+    zb_h2,
+    zb_v,
+)
 from solver.schedule.operators import Operators, Order
 from solver.schedule.problem import ScheduleProblem
 
@@ -18,6 +29,11 @@ FAMILIES: dict[str, ModuleType] = {
     "interleaved": interleaved,
     "zb_h1": zb_h1,
     "zb_h2": zb_h2,
+    "zb_v": zb_v,
+    "v_half": v_half,
+    "v_min": v_min,
+    "dualpipe": dualpipe,
+    "dualpipe_v": dualpipe_v,
 }
 
 

@@ -2,7 +2,8 @@
 mod P.
 
 Micro-batches go in groups of P through the chunks of a device. Device p runs 2 (P - p - 1) + (v -
-1) P forwards ahead. Bubble at equal times: (P - 1)(F + B + W) of one chunk, 1/v of that of 1F1B.
+1) P forwards ahead and holds one activation of a chunk more. Bubble: (P - 1)(F + B + W) of one
+chunk, 1/v of that of 1F1B.
 """
 
 from __future__ import annotations
