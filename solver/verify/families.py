@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from solver.verify.chunk_families import CHUNKED_FAMILIES, departures
 from solver.verify.figures import Action, Edge, Phase, StageTime
 from solver.verify.report import Violation
 
 FIXED_FAMILIES = ("gpipe", "one_f_one_b", "zb_h1")
-"""The families whose order `fixed_order` knows."""
+"""The families that a plan may name where its spec leaves the order open."""
 
 Row = tuple[tuple[Phase, int], ...]
 
@@ -16,7 +17,10 @@ Row = tuple[tuple[Phase, int], ...]
 def fixed_order(
     family: str | None, times: Sequence[StageTime], edges: Sequence[Edge], microbatches: int
 ) -> tuple[Row, ...] | None:
-    """The (phase, micro-batch) sequence of every stage, or None where the family leaves it open."""
+    """The (phase, micro-batch) sequence of every stage, or None where the family leaves it open.
+
+    One chunk per stage. `zb_h2` moves weight gradients only: with none apart, the order is open.
+    """
     depths = _depths(len(times), edges)
     deepest = max(depths)
     count = range(microbatches)
@@ -26,6 +30,13 @@ def fixed_order(
             return tuple(_literal(row) for _ in times)
         case "one_f_one_b":
             return tuple(_alternate(microbatches, depth, None) for depth in depths)
+        case "zb_h2" if not all(time.fused for time in times):
+            return tuple(
+                _alternate(
+                    microbatches, 2 * depth - 1, None if time.fused else 2 * (deepest - depth)
+                )
+                for depth, time in zip(depths, times, strict=True)
+            )
         case "zb_h1":
             return tuple(
                 _alternate(microbatches, depth, None if time.fused else deepest - depth)
@@ -42,13 +53,20 @@ def order_violations(
     edges: Sequence[Edge],
     microbatches: int,
 ) -> Iterator[Violation]:
-    """A stage whose order is not the family's."""
+    """A stage whose order is not the family's; a single stage has nothing to interleave."""
+    where = "pipeline.schedule"
+    if family in CHUNKED_FAMILIES and len(rows) > 1:
+        orders = [[(a.stage, a.microbatch, a.phase) for a in row] for row in rows]
+        pairs = [(edge.source, edge.target) for edge in edges]
+        for words in departures(family, len(rows), range(len(rows)), pairs, orders):
+            yield Violation("schedule-family", words, where)
+        return
     fixed = fixed_order(family, times, edges, microbatches)
     for stage, wanted in enumerate(fixed or ()):
         found = tuple((action.phase, action.microbatch) for action in rows[stage])
         if found != wanted:
             message = f"stage {stage} does not follow the order of `{family}`"
-            yield Violation("schedule-family", message, "pipeline.schedule")
+            yield Violation("schedule-family", message, where)
 
 
 def _depths(stages: int, edges: Sequence[Edge]) -> list[int]:

@@ -13,7 +13,7 @@ from solver.verify.movement import parameter_charges, tensor_charges
 from solver.verify.plan import Plan
 from solver.verify.storage import Holding, StepCost, microbatch_charges, step_cost
 
-FUSED_FAMILIES = ("gpipe", "one_f_one_b")
+FUSED_FAMILIES = ("gpipe", "one_f_one_b", "interleaved")
 
 
 @dataclass(frozen=True, slots=True)
