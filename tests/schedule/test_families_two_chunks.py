@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -19,10 +20,12 @@ from solver.schedule import (
     solve,
     span_bubble,
 )
+from solver.schedule.families import v_any_memory
 from solver.schedule.families.eight_steps import Block, blocks
 from solver.schedule.families.two_chunks import Step
 from solver.schedule.memory import peaks
-from solver.schedule.starts import family_schedule
+from solver.schedule.operators import lower
+from solver.schedule.starts import family_schedule, timed
 from tests.schedule.instances import Times, bidirectional, pipeline
 
 UNIT = (1.0, 1.0, 1.0)
@@ -177,6 +180,21 @@ def test_few_microbatches_never_take_more_memory(family: str, stages: int) -> No
     room = 2 * ((stages + 2) // 2 if family == "v_half" else (stages + 4) // 3)
     for count in range(1, stages):
         assert max(activations(v(stages, count, family))) <= min(room, 2 * count)
+
+
+@pytest.mark.parametrize("stages", STAGES)
+def test_any_memory_between_v_min_and_zb_v(stages: int) -> None:
+    least, half, most = 2 * ((stages + 4) // 3), 2 * ((stages + 2) // 2), 2 * stages
+    bubbles: list[float] = []
+    for room in range(least, most + 1):
+        problem = v(stages, 2 * stages, "v_min", memory=room)
+        operators = lower(problem, fused=False)
+        found = timed(operators, v_any_memory.order(operators))  # None if it exceeded the room
+        assert found is not None
+        bubbles.append(found.makespan - operators.work(0))
+    assert bubbles[-1] == stages - 1  # no bubble but the ramp
+    steps = [before - after for before, after in pairwise(bubbles)]
+    assert all(0 < step <= 2 for room, step in enumerate(steps, least + 1) if room != half)
 
 
 @pytest.mark.parametrize("family", V_FAMILIES)

@@ -4,7 +4,8 @@ Memory", arXiv 2405.15362), for a V of two chunks per device.
 The block says in which time slot each device runs the forwards and backwards of one micro-batch;
 every further micro-batch does the same 6 slots later, so that F, B and W of both chunks fill the
 period. What a device holds in steady state follows from how long the block keeps each activation.
-Two things remain, and neither may hold more than the repeated block does on its fullest device:
+Two things remain, and neither may hold more than the repeated block does on its fullest device, or
+than a limit given:
 
 - weight gradients take the slots that are left, in the order of their backwards;
 - while the pipeline fills and drains, slots are empty: operators move to the earliest slot after
@@ -30,10 +31,13 @@ chunk."""
 VISITS: tuple[Step, ...] = (("F", 0), ("F", 1), ("B", 1), ("B", 0))
 
 
-def repeat(block: Sequence[BlockSlots], microbatches: int) -> list[list[Step]]:
-    """The steps of every device: the block repeated, its ends reordered."""
+def repeat(
+    block: Sequence[BlockSlots], microbatches: int, limit: int | None = None
+) -> list[list[Step]]:
+    """The steps of every device: the block repeated, its ends reordered. `limit` is how many
+    activations of a chunk each device may hold, where that is more than the block needs."""
     devices = [_Device(slots, microbatches) for slots in block]
-    room = max(device.peak() for device in devices)
+    room = max(limit or 0, *(device.peak() for device in devices))
     starts = {
         (d, visit, m): slot + m * PERIOD
         for d, slots in enumerate(block)

@@ -8,8 +8,7 @@ operators.
 
 At equal times of F, B and W the bubble is 3P - 7 for even P (1 for P = 2) and 3P - 4 for odd P, in
 units of one operator, from P micro-batches on and for P from 2 to 16 (the paper has about 3P). The
-bubble of the makespan and that of the span are the same, since the first device runs
-first and last.
+bubble of the makespan and that of the span are the same: the first device runs first and last.
 """
 
 from __future__ import annotations
@@ -22,6 +21,11 @@ from solver.schedule.problem import ScheduleProblem
 FUSED = False
 
 
+def activations(devices: int) -> int:
+    """How many activations of a chunk a device holds at most."""
+    return 2 * ((devices + 2) // 2)
+
+
 def refusal(problem: ScheduleProblem) -> str | None:
     """V-Half takes a chain in the shape of a V."""
     return v_refusal(problem)
@@ -29,13 +33,11 @@ def refusal(problem: ScheduleProblem) -> str | None:
 
 def order(operators: Operators) -> Order:
     """The repeated block."""
-    devices = len(operators.capacity)
-    block = [_slots(d, devices) for d in range(devices)]
-    return v_order(operators, repeat(block, operators.microbatches))
+    return v_order(operators, repeat(block(len(operators.capacity)), operators.microbatches))
 
 
-def _slots(device: int, devices: int) -> BlockSlots:
+def block(devices: int) -> list[BlockSlots]:
     """Backwards wait three slots where they would meet the forwards of a later micro-batch."""
     turn = 3 * devices - 1 + (3 if devices % 2 == 0 else 0)
-    up = 3 * devices - 2 - device
-    return 2 * device, up, turn + 2 * device, turn + 1 + up
+    ups = [3 * devices - 2 - device for device in range(devices)]
+    return [(2 * d, up, turn + 2 * d, turn + 1 + up) for d, up in enumerate(ups)]

@@ -28,12 +28,11 @@ def refusal(problem: ScheduleProblem) -> str | None:
 
 def order(operators: Operators) -> Order:
     """The repeated block."""
-    devices = len(operators.capacity)
-    block = [_slots(d, devices) for d in range(devices)]
-    return v_order(operators, repeat(block, operators.microbatches))
+    return v_order(operators, repeat(block(len(operators.capacity)), operators.microbatches))
 
 
-def _slots(device: int, devices: int) -> BlockSlots:
+def block(devices: int) -> list[BlockSlots]:
     """Backwards wait two slots where they would meet the forwards of a later micro-batch."""
     turn = 2 * devices + (2 if devices % 3 == 0 else 0)
-    return device, 2 * devices - 1 - device, turn + device, turn + 2 * devices - 1 - device
+    ups = [2 * devices - 1 - device for device in range(devices)]
+    return [(d, up, turn + d, turn + up) for d, up in enumerate(ups)]

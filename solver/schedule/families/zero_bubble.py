@@ -8,31 +8,17 @@ the search.
 
 from __future__ import annotations
 
-import math
-
+from solver.schedule.families.room import activations
 from solver.schedule.families.warmup import alternate, remaining_depth
-from solver.schedule.memory import room
 from solver.schedule.operators import Operators, Order
 
 
 def order(operators: Operators) -> Order:
     """The order that uses the room of the tightest device; one chunk per device, W apart."""
     stages = max(remaining_depth(operators))
-    room = _activations(operators)
+    room = activations(operators, operators.microbatches)
 
     def warmup(depth: int) -> int:
         return max(1, min(room - (stages - depth), 2 * depth - 1))
 
     return alternate(operators, warmup, lambda depth: max(0, room - warmup(depth)))
-
-
-def _activations(operators: Operators) -> int:
-    """How many activations fit on the device that has room for the fewest."""
-    most = operators.microbatches
-    for kind in operators.kinds:
-        if kind.phase != "F":
-            continue
-        free = room(operators, kind.machine) - kind.workspace
-        if free < kind.allocates * most:
-            most = math.floor(max(0.0, free) / kind.allocates)
-    return most
