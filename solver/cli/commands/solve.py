@@ -26,6 +26,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("spec", metavar="SPEC", help="a .mmp file, or an instance")
     parser.add_argument("-o", dest="output", metavar="FILE", type=Path, help="write the plan here")
     parser.add_argument(
+        "--svg", metavar="FILE", type=Path, help="draw the timeline of the plan here (specs only)"
+    )
+    parser.add_argument(
         "--time-limit", metavar="S", type=_seconds, default=20.0, help="seconds (default 20)"
     )
     parser.add_argument(
@@ -60,8 +63,10 @@ def run(arguments: argparse.Namespace, search: str | None = None) -> ExitCode:
     from solver.isolate.interrupts import Interrupts
     from solver.isolate.run import run as run_isolated
 
-    if arguments.output is not None:
-        check_writable(arguments.output)
+    for target in (arguments.output, arguments.svg):
+        if target is not None:
+            check_writable(target)
+    _check_drawing(arguments)
     if (arguments.unfold or arguments.whole_axes) and is_instance(arguments.spec):
         raise CommandError(f"--unfold and --whole-axes are for specs; {arguments.spec} is none")
     task = open_task(arguments.spec, overrides.mapping(arguments))
@@ -82,22 +87,51 @@ def run(arguments: argparse.Namespace, search: str | None = None) -> ExitCode:
         if arguments.whole_axes and settled.code is ExitCode.INFEASIBLE:
             streams.note("mmp: with --whole-axes; there may be a plan that cuts an axis in parts")
         if settled.document is not None:
-            _deliver(settled.document, task, arguments.output, arguments.json)
+            _deliver(settled.document, task, arguments)
     return settled.code
 
 
-def _deliver(document: Document, task: Task, output: Path | None, as_json: bool) -> None:
-    """The plan to its file first, so that nothing that happens while printing can lose it."""
+def _check_drawing(arguments: argparse.Namespace) -> None:
+    """Raise CommandError where `--svg` cannot be what was meant."""
+    from solver.cli.tasks import is_instance
+
+    if arguments.svg is None:
+        return
+    if is_instance(arguments.spec):
+        raise CommandError(f"--svg draws the timeline of a spec's plan; {arguments.spec} is none")
+    if arguments.output is not None and arguments.output.resolve() == arguments.svg.resolve():
+        raise CommandError(f"-o and --svg name the same file, {arguments.svg}")
+
+
+def _deliver(document: Document, task: Task, arguments: argparse.Namespace) -> None:
+    """The plan to its file first, so that nothing that happens while printing can lose it.
+
+    It is printed also when it cannot be drawn.
+    """
+    output: Path | None = arguments.output
     text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     has_plan = document["outcome"]["plan"] != "none"
     if output is not None and has_plan:
         _save(output, text)
     elif output is not None:
         streams.note(f"mmp: there is no plan to write to {output}")
-    if as_json:
-        streams.write_data(text)
+    try:
+        _draw(document, arguments.svg)
+    finally:
+        streams.write_data(text if arguments.json else task.render(document))
+
+
+def _draw(document: Document, svg: Path | None) -> None:
+    """The timeline to its file; where there is no plan, an old file stays as it is."""
+    if svg is None:
         return
-    streams.write_data(task.render(document))
+    from solver.cli.files import write_whole
+    from solver.drawing import timeline_svg
+
+    if document["outcome"]["plan"] == "none":
+        streams.note(f"mmp: there is no plan to draw in {svg}")
+        return
+    write_whole(svg, timeline_svg(document))
 
 
 def _save(output: Path, text: str) -> None:
