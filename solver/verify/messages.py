@@ -40,8 +40,9 @@ Event = Hashable
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What operator number `made` of device `sender` makes and operator number `needed` of device
-    `receiver` needs: activations (phase F) or gradients (B) of an edge between chunks."""
+    """What operator number `made` of row `sender` makes and operator number `needed` of row
+    `receiver` needs: activations (phase F) or gradients (B) of an edge between chunks. Nothing is
+    sent where it `is_local`, within a device."""
 
     edge: int
     phase: Phase
@@ -50,19 +51,25 @@ class Message:
     made: int
     receiver: int
     needed: int
+    is_local: bool
 
 
 def messages(
-    rows: Rows, edges: Sequence[tuple[int, int]], gradient: Sequence[Phase]
+    rows: Rows,
+    edges: Sequence[tuple[int, int]],
+    gradient: Sequence[Phase],
+    device_of: Sequence[int] | None = None,
 ) -> tuple[Message, ...]:
     """What every edge carries, edge by edge; also within a device, where nothing is sent.
 
     `edges` are (source chunk, target chunk); `gradient` is the phase of each chunk whose end sends
-    the gradients of its inputs (B, or W for a fused backward that is written as B and W).
+    the gradients of its inputs (B, or W for a fused backward that is written as B and W). A row is
+    a device, or one stream of device `device_of[row]`.
     """
     place = {
         operator: (device, at) for device, row in enumerate(rows) for at, operator in enumerate(row)
     }
+    devices = range(len(rows)) if device_of is None else device_of
     counts = sorted({microbatch for _, microbatch, _ in place})
     found: list[Message] = []
     for number, (source, target) in enumerate(edges):
@@ -74,8 +81,10 @@ def messages(
             for microbatch in counts:
                 sender, made = place[maker, microbatch, made_in]
                 receiver, needed = place[reader, microbatch, needed_in]
-                if sender != receiver:
-                    found.append(Message(number, phase, microbatch, sender, made, receiver, needed))
+                is_local = devices[sender] == devices[receiver]
+                found.append(
+                    Message(number, phase, microbatch, sender, made, receiver, needed, is_local)
+                )
     return tuple(found)
 
 
@@ -84,7 +93,7 @@ def crossings(sent: Sequence[Message]) -> Iterator[tuple[Message, Message]]:
     other."""
     kinds: dict[tuple[int, Phase], list[Message]] = {}
     for message in sent:
-        if message.sender != message.receiver:
+        if not message.is_local:
             kinds.setdefault((message.edge, message.phase), []).append(message)
     for alike in kinds.values():
         for one, other in itertools.pairwise(sorted(alike, key=lambda x: x.made)):
@@ -96,8 +105,8 @@ def crossings(sent: Sequence[Message]) -> Iterator[tuple[Message, Message]]:
 def stuck(rows: Rows, sent: Sequence[Message], *, one_queue: bool = False) -> tuple[Operator, ...]:
     """The operators that never run, the first one of every device that stops; empty where all run.
 
-    Rows must be complete and `sent` their messages. With `one_queue` a device has one queue of
-    sends and one of receives, else one of each for every other device.
+    Rows must be complete and `sent` their messages. With `one_queue` a row has one queue of sends
+    and one of receives, else one of each for every other row.
     """
     ran = _ran(_precedences(rows, sent, one_queue))
     stops = (
@@ -144,7 +153,7 @@ def _precedences(
     for message, receive_at in _receive_positions(sent).items():
         yield (message.sender, message.made), message
         yield message, (message.receiver, message.needed)
-        if message.sender == message.receiver:
+        if message.is_local:
             continue
         to, back = (-1, -1) if one_queue else (message.receiver, message.sender)
         queues.setdefault(("send", message.sender, to), {})[message] = message.made
