@@ -10,12 +10,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One operator of the schedule, in seconds; `rank` counts the chunks of its device from 0."""
+    """One operator of the schedule, in seconds; `chunk` counts those of its device from 0."""
 
     phase: str
     microbatch: int
     chunk: int
-    rank: int
     start: float
     end: float
 
@@ -106,7 +105,7 @@ def read(document: dict[str, Any]) -> Picture:
         microbatches=pipeline["microbatches"],
         family=pipeline["family"],
         is_fused=all(pipeline["fused"]),
-        chunks=max((box.rank + 1 for row in rows for box in row.boxes), default=1),
+        chunks=max((box.chunk + 1 for row in rows for box in row.boxes), default=1),
         rows=rows,
     )
 
@@ -117,18 +116,16 @@ def _idle(length: float, busy: float) -> float:
 
 
 def _row(memory: dict[str, Any], stage: dict[str, Any], actions: list[dict[str, Any]]) -> Row:
-    rank = {chunk: at for at, chunk in enumerate(sorted({a["chunk"] for a in actions}))}
     boxes = tuple(
-        Box(a["phase"], a["microbatch"], a["chunk"], rank[a["chunk"]], a["start_s"], a["end_s"])
+        Box(a["phase"], a["microbatch"], a["chunk"], a["start_s"], a["end_s"])
         for a in sorted(actions, key=lambda a: (a["start_s"], a["end_s"]))
     )
-    total, by_input_grad = stage["activation_bytes"], stage["released_by_input_grad_bytes"]
     return Row(
         device=memory["device"],
         devices=memory["devices"],
         boxes=boxes,
         tail=stage["tail_s"],
-        held=_held(boxes, total, by_input_grad),
+        held=_held(boxes, stage.get("chunks", [stage])),
         terms=tuple(memory["terms"].items()),
         peak=memory["peak_bytes"],
         limit=memory["limit_bytes"],
@@ -136,7 +133,7 @@ def _row(memory: dict[str, Any], stage: dict[str, Any], actions: list[dict[str, 
 
 
 def _held(
-    boxes: Sequence[Box], total: float, by_input_grad: float
+    boxes: Sequence[Box], chunks: Sequence[dict[str, Any]]
 ) -> tuple[tuple[float, float], ...]:
     """Bytes in flight: F takes all at its start, the end of B frees a part, that of W the rest.
 
@@ -145,6 +142,8 @@ def _held(
     now = 0.0
     found = [(0.0, 0.0)]
     for box in boxes:
+        total = chunks[box.chunk]["activation_bytes"]
+        by_input_grad = chunks[box.chunk]["released_by_input_grad_bytes"]
         if box.phase == "F":
             moment, change = box.start, total
         elif box.phase == "B":

@@ -42,7 +42,7 @@ def _boxes(group: Element, sheet: Sheet, row: Row, top: float) -> None:
     narrow: dict[str, list[str]] = {}
     for box in row.boxes:
         x, width = sheet.x(box.start), sheet.length(box.end - box.start)
-        kind = f"{box.phase}{box.rank}"
+        kind = f"{box.phase}{box.chunk}"
         if width < _NARROW:
             path = f"M{short(x)} {short(top)}h{short(width)}v{short(LANE)}h{short(-width)}z"
             narrow.setdefault(kind, []).append(path)

@@ -40,6 +40,20 @@ def action(device: int, microbatch: int, phase: str, start: float, end: float) -
     }
 
 
+def forwards_of_a_v() -> Json:
+    """One micro-batch through two chunks on each of two devices, 0, 1, 1, 0: 3 GiB, then 2."""
+    schedule = [
+        {**action(device, 0, "F", float(at), at + 1.0), "chunk": at // 2}
+        for at, device in enumerate((0, 1, 1, 0))
+    ]
+    found = document(schedule, 2, 1, 4.0, [0.0, 0.0])
+    for stage in found["pipeline"]["stages"]:
+        stage["chunks"] = [
+            {"activation_bytes": size * GIB, "released_by_input_grad_bytes": GIB} for size in (3, 2)
+        ]
+    return found
+
+
 def document(
     schedule: list[Json], stages: int, microbatches: int, length: float, tails: list[float]
 ) -> Json:

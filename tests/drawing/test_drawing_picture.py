@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from solver.drawing import words
 from solver.drawing.picture import read
 from solver.drawing.units import Unit, memory_unit, percent, seconds, ticks, time_unit
-from tests.drawing.documents import GIB, action, document, gpipe
+from tests.drawing.documents import GIB, action, document, forwards_of_a_v, gpipe
 from tests.verify.plans import NAMES, plan
 
 
@@ -56,18 +56,13 @@ def test_a_fused_backward_frees_everything_at_once() -> None:
     assert read(found).rows[0].held == ((0.0, 0.0), (0.0, 3 * GIB), (4.0, 0.0))
 
 
-def test_chunks_are_counted_on_their_device() -> None:
-    """A V of two devices: chunks 0 and 3 on the first, 1 and 2 on the second."""
-    schedule = [
-        {**action(device, 0, "F", float(chunk), chunk + 1.0), "chunk": chunk}
-        for chunk, device in enumerate((0, 1, 1, 0))
-    ]
-    picture = read(document(schedule, 2, 1, 4.0, [0.0, 0.0]))
+def test_every_chunk_of_a_device_has_its_own_activations() -> None:
+    """A V of two devices that holds 3 GiB of the first chunk and 2 of the second."""
+    picture = read(forwards_of_a_v())
     assert picture.chunks == 2
-    assert [[(b.chunk, b.rank) for b in row.boxes] for row in picture.rows] == [
-        [(0, 0), (3, 1)],
-        [(1, 0), (2, 1)],
-    ]
+    assert [[box.chunk for box in row.boxes] for row in picture.rows] == [[0, 1], [0, 1]]
+    assert picture.rows[0].held[1:] == ((0.0, 3 * GIB), (3.0, 5 * GIB))
+    assert picture.rows[1].held[1:] == ((1.0, 3 * GIB), (2.0, 5 * GIB))
 
 
 def test_rounding_is_not_idle_time() -> None:

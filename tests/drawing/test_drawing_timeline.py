@@ -12,7 +12,7 @@ import pytest
 from solver.drawing import timeline_svg
 from solver.drawing.sheet import LANE, LEFT, MEMORY
 from solver.drawing.style import DARK, LIGHT, Palette, box_colors
-from tests.drawing.documents import GIB, Json, action, document, gpipe
+from tests.drawing.documents import GIB, Json, action, document, forwards_of_a_v, gpipe
 from tests.verify.plans import NAMES, plan
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -127,13 +127,10 @@ def test_only_what_is_there_is_drawn_and_explained() -> None:
 
 
 def test_later_chunks_are_paler() -> None:
-    schedule = [
-        {**action(0, 0, "F", float(chunk), chunk + 1.0), "chunk": chunk} for chunk in (0, 1)
-    ]
-    root = _root(document(schedule, 1, 1, 2.0, [0.0]))
-    assert [e.get("class") for e in _boxes(root)] == ["F0", "F1"]
+    root = _root(forwards_of_a_v())
+    assert [e.get("class") for e in _boxes(root)] == ["F0", "F1", "F0", "F1"]
     assert "paler: later chunks of a device" in _words(root)
-    assert "F of micro-batch 0, chunk 1: 1 to 2 s" in [e.text for e in root.iter(f"{SVG}title")]
+    assert "F of micro-batch 0, chunk 1: 3 to 4 s" in [e.text for e in root.iter(f"{SVG}title")]
 
 
 @pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
