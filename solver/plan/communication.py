@@ -251,7 +251,8 @@ class Communication:
     def _exchange(self, tensor: str, volume: float) -> None:
         reads = self.problem.wiring.reads[tensor]
         units = [self.problem.wiring.operator[r.operator].unit for r in reads]
-        holders = len({self.pattern.stage_of[self.unit_number[u]] for u in units})
+        stage_of = self.pattern.stage_of
+        holders = len({stage_of[self.unit_number[u]] for u in units})
         link = self.problem.split.transfer_link
         if holders > 1 and link is not None:
             seconds = 2 * (holders - 1) / holders * volume / link.bandwidth

@@ -15,6 +15,7 @@ from solver.cost.storage import Bools
 from solver.events import Document
 from solver.plan.bill import Row, bill
 from solver.plan.communication import Communication
+from solver.plan.pipeline import Pipeline, peak_activations
 from solver.schedule.problem import Action
 from solver.sharding.problem import Selection, ShardingProblem
 from solver.space.pins import STORED_LEVEL, PinMasks
@@ -97,7 +98,7 @@ class _Builder:
             "operators": self._operators(),
             "tensors": self._tensors(),
             "parameters": self._parameters(),
-            "pipeline": self._pipeline(),
+            "pipeline": self._pipeline().document(),
             "memory": memory,
             "communication": Communication(
                 self.problem, self.plan.selection, self.plan.pattern
@@ -147,11 +148,12 @@ class _Builder:
                 if (row == i).any()
             }
             unit = self.unit_number[op.unit]
-            entry: dict[str, Any] = {
-                "cuts": cuts,
-                "stage": self.plan.pattern.stage_of[unit],
-                "recompute": self.plan.pattern.again[unit],
-            }
+            pattern = self.plan.pattern
+            chunk = pattern.chunk_of[unit]
+            entry: dict[str, Any] = {"cuts": cuts, "stage": pattern.placement[chunk]}
+            if pattern.has_several_chunks:
+                entry["chunk"] = pattern.round_of(chunk)
+            entry["recompute"] = pattern.again[unit]
             if op.variants:
                 entry["variant"] = op.variants[self.problem.variant_number(op.name, k)].name
             found[op.name] = entry
@@ -231,54 +233,11 @@ class _Builder:
         merged[place] = [n for n in self.names if n in merged[place] or n in extra]
         return self._by_dimension(tensor, merged)
 
-    # ---- pipeline --------------------------------------------------------------------------
+    # ---- pipeline and memory ---------------------------------------------------------------
 
-    def _pipeline(self) -> dict[str, Any]:
-        split, f = self.problem.split, self.figures
-        stages = self.plan.pattern.stages
-        work = split.microbatches * float(f.work.sum()) + float(f.tail.sum())
-        total = stages * self.plan.step_time
-        return {
-            "microbatches": split.microbatches,
-            "axes": [part.name for part in split.pipeline],
-            "family": self.spec.train.pipeline.family,
-            "fused": list(f.fused),
-            "stages": [self._stage(s) for s in range(stages)],
-            "bubble": max(0.0, 1.0 - work / total) if total else 0.0,
-            "schedule": [
-                {
-                    "stage": a.chunk,
-                    "chunk": 0,
-                    "device": a.chunk,
-                    "microbatch": a.microbatch,
-                    "phase": a.phase,
-                    "start_s": a.start,
-                    "end_s": a.end,
-                }
-                for a in self.plan.actions
-            ],
-        }
-
-    def _stage(self, stage: int) -> dict[str, Any]:
-        units = [
-            u
-            for u in self.spec.graph.units
-            if self.plan.pattern.stage_of[self.unit_number[u.name]] == stage
-        ]
-        f = self.figures
-        return {
-            "stage": stage,
-            "operators": [name for u in units for name in u.operators],
-            "units": [u.name for u in units],
-            "forward_s": float(f.forward[stage]),
-            "input_grad_s": float(f.input_grad[stage]),
-            "weight_grad_s": float(f.weight_grad[stage]),
-            "tail_s": float(f.tail[stage]),
-            "activation_bytes": float(f.saved_b[stage] + f.saved_w[stage]),
-            "released_by_input_grad_bytes": float(f.saved_b[stage]),
-        }
-
-    # ---- memory ----------------------------------------------------------------------------
+    def _pipeline(self) -> Pipeline:
+        plan = self.plan
+        return Pipeline(self.problem, plan.pattern, self.figures, plan.actions, plan.step_time)
 
     def _memory(self) -> list[Row]:
         limit = memory_limit(self.spec)
@@ -338,24 +297,3 @@ def static_terms(plan: Plan) -> tuple[Any, Any, Any]:
             variant = op.variants[node.variants[k]]
             parameters += units[:, node.unit_class, 0] * variant.static_bytes
     return parameters, gradients, optimizer
-
-
-def peak_activations(actions: Sequence[Action], stage: int, f: StageFigures) -> float:
-    """The most bytes in flight on a stage; at one moment frees come before allocations."""
-    both, on_b = float(f.saved_b[stage] + f.saved_w[stage]), float(f.saved_b[stage])
-    on_w = float(f.saved_w[stage])
-    events: list[tuple[float, int, float]] = []
-    for a in actions:
-        if a.chunk != stage:
-            continue
-        if a.phase == "F":
-            events.append((a.start, 1, both))
-        elif a.phase == "B":
-            events.append((a.end, 0, -both if f.fused[stage] else -on_b))
-        else:
-            events.append((a.end, 0, -on_w))
-    held = peak = 0.0
-    for _, _, change in sorted(events, key=lambda e: (e[0], e[1])):
-        held += change
-        peak = max(peak, held)
-    return peak

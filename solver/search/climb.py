@@ -24,6 +24,7 @@ from solver.sharding.problem import Selection
 from solver.stages.figures import figures
 from solver.stages.model import StageModel, respects, unit_costs
 from solver.stages.pattern import Pattern
+from solver.stages.placement import placement
 
 if TYPE_CHECKING:
     from solver.search.goal import Found
@@ -113,11 +114,10 @@ class Climb:
         if not fits(f, self.search.capacity):
             return math.inf
         family = self.search.spec.train.pipeline.family
-        saved, goal = f.saved_b + f.saved_w, self.search.goal
-        fixed = f.static + f.buffers
-        usual = float((fixed + np.array(self.plenty) * saved).max())
+        goal, fixed = self.search.goal, f.static + f.buffers
+        usual = float((fixed + f.on_stages(np.array(self.plenty) * f.saved)).max())
         value = math.inf
-        for ceiling in goal.ceilings(float((fixed + saved).max())):
+        for ceiling in goal.ceilings(float((fixed + f.least_saved).max())):
             step = quick(f, self.search.split.microbatches, ceiling, family)
             value = min(value, step + goal.charge(min(usual, ceiling), step))
         return value + self.search.unit_penalty(pattern) + self.search.penalty(selection)
@@ -138,7 +138,7 @@ class Climb:
             if selection is None:
                 return
             if self.search.spec.train.recompute == "auto":
-                fitted = Refit(self.ready, selection, self.ceiling).pattern(pattern.stage_of)
+                fitted = Refit(self.ready, selection, self.ceiling).pattern(pattern.chunk_of)
                 if respects(self.ready.pins, fitted):
                     self._note(selection, fitted)
             improved = self._stage_map(selection, held)
@@ -171,7 +171,7 @@ class Climb:
     # ---- small moves -----------------------------------------------------------------------
 
     def _improve(self) -> None:
-        """Move one unit from a stage to another (those between shift along), with no more
+        """Move one unit from a chunk to another (those between shift along), with no more
         recomputation than memory asks for; keep what shortens the schedule."""
         assert self.best is not None
         refit = Refit(self.ready, self.best.selection, self.ceiling)
@@ -179,7 +179,7 @@ class Climb:
         improved = True
         while improved:
             improved = False
-            for source, target in itertools.permutations(range(self.best.pattern.stages), 2):
+            for source, target in itertools.permutations(range(self.best.pattern.chunks), 2):
                 for pattern in self._moved(self.best.pattern, source, target, refit):
                     if patience.is_over():
                         return
@@ -187,12 +187,12 @@ class Climb:
                     improved |= self._note(self.best.selection, pattern) < before * (1 - 1e-9)
 
     def _rechoose(self, bases: Sequence[Pattern]) -> bool:
-        """Move one unit to another stage and choose the selection for it; whether that helped."""
+        """Move one unit to another chunk and choose the selection for it; whether that helped."""
         assert self.best is not None
         patience = Patience(self.effort, 0.5)
         start = self.best
         refit = Refit(self.ready, start.selection, self.ceiling)
-        moves = itertools.permutations(range(start.pattern.stages), 2)
+        moves = itertools.permutations(range(start.pattern.chunks), 2)
         for (source, target), base in itertools.product(moves, bases):
             for pattern in self._moved(base, source, target, refit):
                 if patience.is_over():
@@ -205,12 +205,12 @@ class Climb:
         return self.best.value < start.value * (1 - LEAST_GAIN)
 
     def _moved(self, pattern: Pattern, source: int, target: int, refit: Refit) -> Iterator[Pattern]:
-        stage_of = shifted(pattern.stage_of, source, target)
-        if stage_of is None or not is_monotone(self.ready, stage_of):
+        chunk_of = shifted(pattern.chunk_of, source, target)
+        if chunk_of is None or not is_monotone(self.ready, chunk_of):
             return
-        candidates = [replace(pattern, stage_of=stage_of)]
+        candidates = [replace(pattern, chunk_of=chunk_of)]
         if self.search.spec.train.recompute == "auto":
-            candidates.append(refit.pattern(stage_of))
+            candidates.append(refit.pattern(chunk_of))
         for candidate in dict.fromkeys(candidates):
             if respects(self.ready.pins, candidate):
                 yield candidate
@@ -236,46 +236,50 @@ class Patience:
         return time.monotonic() - self.began > self.share * self.effort.seconds
 
 
-def shifted(stage_of: tuple[int, ...], source: int, target: int) -> tuple[int, ...] | None:
-    """One unit fewer on `source`, one more on `target`: the units on the borders between them
-    move by one stage. None when a stage would be left empty."""
-    order = sorted(range(len(stage_of)), key=lambda u: (stage_of[u], u))
-    sizes = [stage_of.count(s) for s in range(max(stage_of) + 1)]
+def shifted(chunk_of: tuple[int, ...], source: int, target: int) -> tuple[int, ...] | None:
+    """One unit fewer in chunk `source`, one more in `target`: the units on the borders between them
+    move by one chunk. None when a chunk would be left empty."""
+    order = sorted(range(len(chunk_of)), key=lambda u: (chunk_of[u], u))
+    sizes = [chunk_of.count(c) for c in range(max(chunk_of) + 1)]
     if sizes[source] < 2:
         return None
     sizes[source] -= 1
     sizes[target] += 1
-    result = [0] * len(stage_of)
+    result = [0] * len(chunk_of)
     units = iter(order)
-    for stage, size in enumerate(sizes):
+    for chunk, size in enumerate(sizes):
         for _ in range(size):
-            result[next(units)] = stage
+            result[next(units)] = chunk
     return tuple(result)
 
 
 class Refit:
-    """The least recomputation with which a stage map fits, 1F1B's micro-batches in flight."""
+    """The least recomputation with which a stage map fits, with as many micro-batches in flight as
+    hide every dependency."""
 
     def __init__(self, ready: Ready, selection: Selection, capacity: float) -> None:
         self.costs = unit_costs(ready.problem, selection)
         self.held, self.capacity = full_flight(ready), capacity
+        split = ready.problem.split
+        self.placement = placement(ready.problem.spec.train.pipeline, split.stages)
         self.layers, self.wishes = ready.layers(), ready.recompute_wishes()
 
-    def pattern(self, stage_of: tuple[int, ...]) -> Pattern:
+    def pattern(self, chunk_of: tuple[int, ...]) -> Pattern:
         """The stage map, with the first layers of each stage recomputed until it fits."""
-        again = [self.wishes.get(u, False) for u in range(len(stage_of))]
-        for stage, held in enumerate(self.held):
-            units = [u for u, s in enumerate(stage_of) if s == stage]
+        again = [self.wishes.get(u, False) for u in range(len(chunk_of))]
+        held = [self.held[c] for c in chunk_of]
+        for stage in range(max(self.placement) + 1):
+            units = [u for u, c in enumerate(chunk_of) if self.placement[c] == stage]
             for u in units:
                 if self._bytes(units, again, held) <= self.capacity:
                     break
                 if self.layers[u] and u not in self.wishes:
                     again[u] = True
-        return Pattern(len(self.held), stage_of, tuple(again))
+        return Pattern(self.placement, chunk_of, tuple(again))
 
-    def _bytes(self, units: list[int], again: list[bool], held: int) -> float:
+    def _bytes(self, units: list[int], again: list[bool], held: list[int]) -> float:
         c = self.costs
-        kept = sum(float(c.kept[u] if again[u] else c.saved[u]) for u in units)
+        kept = sum(held[u] * float(c.kept[u] if again[u] else c.saved[u]) for u in units)
         rebuilt = max((float(c.rebuilt[u]) for u in units if again[u]), default=0.0)
         static = float(c.static[units].sum())
-        return static + held * kept + float(c.buffers[units].max()) + rebuilt
+        return static + kept + float(c.buffers[units].max()) + rebuilt

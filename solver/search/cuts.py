@@ -10,12 +10,12 @@ from solver.search.terms import unit_factors
 from solver.sharding.problem import Selection, ShardingProblem
 from solver.sharding.terms import Cut, CutPart
 from solver.stages.figures import StageFigures
-from solver.stages.pattern import Pattern, counts
+from solver.stages.pattern import Pattern, chunk_counts, counts
 
 
 def memory_never_binds(f: StageFigures, microbatches: int, capacity: float) -> bool:
     """Whether every stage could hold all micro-batches at once: then only durations matter."""
-    most = f.static + f.buffers + microbatches * (f.saved_b + f.saved_w)
+    most = f.static + f.buffers + microbatches * f.on_stages(f.saved)
     return bool(np.all(most <= capacity))
 
 
@@ -28,31 +28,40 @@ def monotone_cut(
 ) -> Cut:
     """No plan of this pattern whose durations and delays are all at least these is shorter than
     `makespan`, a proven lower bound for them. Valid where memory never binds."""
-    number = counts(problem, pattern)
-    again = Quantity.AGAIN
-    back, weight = Quantity.INPUT_GRAD, Quantity.WEIGHT_GRAD
+    number = chunk_counts(problem, pattern)
+    back, weight = (Quantity.INPUT_GRAD, Quantity.AGAIN), (Quantity.WEIGHT_GRAD,)
+    nothing = np.zeros((len(problem.stores), COUNT))
     parts = []
-    for s in range(pattern.stages):
-        joined = (back, again, weight) if f.fused[s] else (back, again)
-        durations = [((Quantity.FORWARD,), f.forward[s]), (joined, f.input_grad[s])]
-        if not f.fused[s]:
-            durations.append(((weight,), f.weight_grad[s]))
-        durations.append(((Quantity.STEP,), f.tail[s]))
+    for c in range(pattern.chunks):
+        durations: list[tuple[tuple[Quantity, ...], float]] = [((Quantity.FORWARD,), f.forward[c])]
+        if f.fused[c]:
+            durations.append((back + weight, f.input_grad[c]))
+        else:
+            durations += [(back, f.input_grad[c]), (weight, f.weight_grad[c])]
         for quantities, value in durations:
-            factors = unit_factors(number.units[s], number.again[s], dict.fromkeys(quantities, 1.0))
-            held = _held(problem, number.units[s], quantities)
-            sums = _exchanged(problem, number.units, s) if Quantity.STEP in quantities else {}
-            parts.append(CutPart(factors, held, {}, sums, float(value)))
+            factors = unit_factors(number.units[c], number.again[c], dict.fromkeys(quantities, 1.0))
+            parts.append(CutPart(factors, nothing, {}, {}, float(value)))
+    parts += _tails(problem, pattern, f)
     parts += _transfers(problem, selection, pattern)
     return Cut(tuple(parts), makespan)
 
 
-def _held(problem: ShardingProblem, units: Floats, quantities: tuple[Quantity, ...]) -> Floats:
+def _tails(problem: ShardingProblem, pattern: Pattern, f: StageFigures) -> list[CutPart]:
+    """What every stage does once per step."""
+    number = counts(problem, pattern)
+    parts = []
+    for s, (units, again) in enumerate(zip(number.units, number.again, strict=True)):
+        factors = unit_factors(units, again, {Quantity.STEP: 1.0})
+        sums = _exchanged(problem, number.units, s)
+        parts.append(CutPart(factors, _held(problem, units), {}, sums, float(f.tail[s])))
+    return parts
+
+
+def _held(problem: ShardingProblem, units: Floats) -> Floats:
     held = np.zeros((len(problem.stores), COUNT))
-    if Quantity.STEP in quantities:
-        for j, store in enumerate(problem.stores):
-            if not store.per_unit and units[list(store.holders), 0].sum() > 0:
-                held[j, Quantity.STEP] = 1.0
+    for j, store in enumerate(problem.stores):
+        if not store.per_unit and units[list(store.holders), 0].sum() > 0:
+            held[j, Quantity.STEP] = 1.0
     return held
 
 
@@ -77,8 +86,8 @@ def _transfers(problem: ShardingProblem, selection: Selection, pattern: Pattern)
     held = np.zeros((len(problem.stores), COUNT))
     pairs: dict[tuple[int, int], dict[str, tuple[int, Floats]]] = {}
     for send in problem.sends:
-        pair = pattern.stage_of[send.source_unit], pattern.stage_of[send.target_unit]
-        if pair[0] != pair[1]:
+        pair = pattern.chunk_of[send.source_unit], pattern.chunk_of[send.target_unit]
+        if pattern.placement[pair[0]] != pattern.placement[pair[1]]:
             pairs.setdefault(pair, {})[send.tensor] = (send.node, send.volume / link.bandwidth)
     parts = []
     for sent in pairs.values():

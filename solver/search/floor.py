@@ -7,57 +7,61 @@ Parameters, gradients, optimizer state and one micro-batch in flight are counted
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from solver.cost.collectives import Floats
 from solver.cost.quantities import COUNT, Quantity
 from solver.engine.medium import message_bound
-from solver.search.terms import extremes
+from solver.search.terms import are_held_together, extremes
 from solver.sharding.lower.tables import Tables
 from solver.sharding.lower.weighted import weighted
 from solver.sharding.problem import ShardingProblem
 from solver.sharding.terms import Weights
 from solver.space.pins import PinMasks, stage_allowed
 from solver.stages.pattern import PARTS, unit_places
+from solver.stages.placement import placement
 
 SWEEPS = 8
 GIB = 2.0**30
 
 
-def stage_ranges(
+def stage_choices(
     problem: ShardingProblem, pins: tuple[PinMasks, ...]
-) -> list[tuple[int, int]] | None:
-    """First and last stage every unit may be on, by hard pins and edges; None: nowhere."""
+) -> list[frozenset[int]] | None:
+    """The stages every unit may be on, by hard pins and edges; None: some unit has none."""
     stages = problem.split.stages
-    units = len(problem.spec.graph.units)
-    allowed = [set(range(stages)) for _ in range(units)]
+    on_stage = placement(problem.spec.train.pipeline, stages)
+    chunks = range(len(on_stage))
+    allowed = [set(chunks) for _ in problem.spec.graph.units]
     for pin in pins:
         for wish in pin.units if pin.is_hard else ():
             if wish.stages is not None:
-                fine = {s for s in range(stages) if stage_allowed(wish, s, stages)}
+                fine = {c for c in chunks if stage_allowed(wish, on_stage[c], stages)}
                 allowed[wish.unit] &= fine
     edges = sorted({(x.source_unit, x.target_unit) for x in problem.sends})
     for _ in range(2):  # edges go forward, so one pass each way settles all
         for source, target in edges:
-            least = min(allowed[source], default=stages)
-            allowed[target] = {s for s in allowed[target] if s >= least}
+            least = min(allowed[source], default=len(chunks))
+            allowed[target] = {c for c in allowed[target] if c >= least}
         for source, target in reversed(edges):
             most = max(allowed[target], default=-1)
-            allowed[source] = {s for s in allowed[source] if s <= most}
+            allowed[source] = {c for c in allowed[source] if c <= most}
     if not all(allowed):
         return None
-    return [(min(a), max(a)) for a in allowed]
+    return [frozenset(on_stage[c] for c in found) for found in allowed]
 
 
-def memory_floor(tables: Tables, ranges: list[tuple[int, int]], mode: str) -> float:
+def memory_floor(tables: Tables, choices: Sequence[frozenset[int]], mode: str) -> float:
     """Bytes that the fullest stage needs at least."""
     problem = tables.problem
     places = unit_places(problem)
-    floors = [_least(tables, _units(problem, places, None, ranges), mode, True)]
-    forced = sorted({low for low, high in ranges if low == high})
+    floors = [_least(tables, _units(problem, places, None, choices), mode, True)]
+    forced = sorted({stage for found in choices if len(found) == 1 for stage in found})
     if problem.split.stages > 1:
         for stage in forced:
-            units = _units(problem, places, stage, ranges)
+            units = _units(problem, places, stage, choices)
             floors.append(_least(tables, units, mode, False))
     return max(floors)
 
@@ -66,12 +70,12 @@ def _units(
     problem: ShardingProblem,
     places: list[tuple[int, int]],
     stage: int | None,
-    ranges: list[tuple[int, int]],
+    choices: Sequence[frozenset[int]],
 ) -> Floats:
     """[class, part] counts of the units forced onto a stage (None: a mean stage)."""
     units = np.zeros((len(problem.classes), len(PARTS)))
-    for (c, i), (low, high) in zip(places, ranges, strict=True):
-        if stage is None or low == high == stage:
+    for (c, i), found in zip(places, choices, strict=True):
+        if stage is None or found == {stage}:
             for part in ("every", "first" if i == 0 else "rest"):
                 units[c, PARTS[part]] += 1
     return units / problem.split.stages if stage is None else units
@@ -84,9 +88,10 @@ def _least(tables: Tables, units: Floats, mode: str, mean: bool) -> float:
         factors[..., Quantity.STATIC] = units / GIB
         recomputed = np.where(again[:, None] == 1, units, 0.0)
         plain = np.where(again[:, None] == 0, units, 0.0)
-        factors[..., Quantity.KEPT] = recomputed / GIB
-        for saved in (Quantity.SAVED_B, Quantity.SAVED_W):
-            factors[..., saved] = plain / GIB
+        if are_held_together(problem):
+            factors[..., Quantity.KEPT] = recomputed / GIB
+            for saved in (Quantity.SAVED_B, Quantity.SAVED_W):
+                factors[..., saved] = plain / GIB
         held = np.zeros((len(problem.stores), COUNT))
         for j, store in enumerate(problem.stores):
             present = units[list(store.holders), 0].sum() > 0

@@ -70,7 +70,8 @@ def _try(
         return bound
     peak = float(peak_bytes(ready.problem, pattern, held, choice.selection).max())
     ceilings = [min(search.capacity, peak * (1 + 1e-12))]
-    if search.goal.soft_seconds:  # more memory may pay for a shorter step
+    # More memory may pay for a shorter step, or be needed where chunks take turns.
+    if search.goal.soft_seconds or pattern.chunks > pattern.stages:
         ceilings.append(search.capacity)
     search.schedule(choice.selection, pattern, effort, 0.3, keep, ceilings)
     return bound

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from solver.schedule import Action, Chunk, Edge, ScheduleProblem, estimate, lower_bound
 from solver.schedule import solve as solve_schedule
+from solver.schedule.families import refusal
 from solver.stages.figures import StageFigures
+from solver.stages.pattern import Pattern
 
-JOINED: dict[str, str | None] = {"zb_h1": "one_f_one_b", "zb_h2": None}
-"""What is left of a family that moves weight gradients when every stage runs them in its B."""
+JOINED: dict[str, str | None] = {
+    "zb_h1": "one_f_one_b",
+    "zb_h2": None,
+    "zb_v": None,
+    "v_half": None,
+    "v_min": None,
+}
+"""What is left of a family that moves weight gradients when every chunk runs them in its B."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +38,23 @@ class Ordered:
 def schedule_problem(
     f: StageFigures, microbatches: int, capacity: float, family: str | None
 ) -> ScheduleProblem:
-    """The scheduler's problem: one chunk per stage, one device per stage."""
-    stages = len(f.forward)
+    """The scheduler's problem: one device per stage."""
     chunks = tuple(
         Chunk(
-            name=f"stage {s}",
-            device=s,
-            forward=float(f.forward[s]),
-            input_grad=float(f.input_grad[s]),
-            weight_grad=float(f.weight_grad[s]),
-            activation_bytes=float(f.saved_b[s] + f.saved_w[s]),
-            released_by_input_grad=float(f.saved_b[s]),
+            name=f"chunk {c}",
+            device=stage,
+            forward=float(f.forward[c]),
+            input_grad=float(f.input_grad[c]),
+            weight_grad=float(f.weight_grad[c]),
+            activation_bytes=float(f.saved_b[c] + f.saved_w[c]),
+            released_by_input_grad=float(f.saved_b[c]),
         )
-        for s in range(stages)
+        for c, stage in enumerate(f.pattern.placement)
     )
     edges = tuple(Edge(s, t, d) for (s, t), d in sorted(f.delays.items()))
     room = tuple(float(x) for x in capacity - f.static - f.buffers)
     return ScheduleProblem(
-        devices=stages,
+        devices=f.pattern.stages,
         chunks=chunks,
         edges=edges,
         microbatches=microbatches,
@@ -57,11 +65,28 @@ def schedule_problem(
     )
 
 
+def takes(family: str | None, pattern: Pattern, edges: Iterable[Edge], microbatches: int) -> bool:
+    """Whether a schedule family has an order for chunks that depend on each other like this."""
+    if family is None:
+        return True
+    chunks = tuple(Chunk("", stage, 0.0, 0.0, 0.0, 0.0, 0.0) for stage in pattern.placement)
+    none = (0.0,) * pattern.stages
+    problem = ScheduleProblem(
+        pattern.stages, chunks, tuple(edges), microbatches, none, none, split_backward=True
+    )
+    return refusal(problem, family) is None
+
+
 def quick(f: StageFigures, microbatches: int, capacity: float, family: str | None) -> float:
     """A makespan reached by a constructive schedule (infinite: none fits)."""
-    if not fits(f, capacity):
+    problem = schedule_problem(f, microbatches, capacity, family)
+    if not fits(f, capacity) or not _has_order(problem):
         return float("inf")
-    return estimate(schedule_problem(f, microbatches, capacity, family))
+    return estimate(problem)
+
+
+def _has_order(problem: ScheduleProblem) -> bool:
+    return problem.family is None or refusal(problem, problem.family) is None
 
 
 def floor(f: StageFigures, microbatches: int, capacity: float, family: str | None) -> float:
@@ -70,8 +95,8 @@ def floor(f: StageFigures, microbatches: int, capacity: float, family: str | Non
 
 
 def fits(f: StageFigures, capacity: float) -> bool:
-    """Whether every stage holds at least one micro-batch."""
-    return bool(np.all(f.static + f.buffers + f.saved_b + f.saved_w <= capacity))
+    """Whether every stage holds at least one micro-batch, by what is known before scheduling."""
+    return bool(np.all(f.static + f.buffers + f.least_saved <= capacity))
 
 
 def order(
@@ -85,11 +110,12 @@ def order(
     deterministic: bool,
     stop: threading.Event,
 ) -> Ordered:
-    """The best schedule found; the weight gradient of a fused stage is part of its B."""
-    if not fits(f, capacity):
+    """The best schedule found; the weight gradient of a fused chunk is part of its B."""
+    problem = schedule_problem(f, microbatches, capacity, family)
+    if not fits(f, capacity) or not _has_order(problem):
         return Ordered(None, float("inf"), float("inf"), True)
     result = solve_schedule(
-        schedule_problem(f, microbatches, capacity, family),
+        problem,
         seconds,
         workers,
         seed,

@@ -4,55 +4,104 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from dsl.spec import Spec
+from solver.schedule import Edge
 from solver.search.effort import Effort
+from solver.search.order import takes
 from solver.search.ready import Ready
+from solver.search.terms import are_held_together
+from solver.space.mesh import Split
 from solver.stages.model import StageModel, UnitCosts, respects
 from solver.stages.pattern import Pattern
+from solver.stages.placement import placement
 
 MOST = 40  # up to this many patterns, each is searched
 VISITS = 20_000  # partial stage maps looked at before giving up on listing them
 
 
 def full_flight(ready: Ready) -> list[int]:
-    """Micro-batches in flight per stage under 1F1B: enough to hide every dependency."""
-    m, stages = ready.problem.split.microbatches, ready.problem.split.stages
-    return [min(m, stages - s) for s in range(stages)]
+    """Micro-batches in flight per chunk that are enough to hide every dependency: those of 1F1B for
+    one chunk per stage, of `interleaved` for its loops. Otherwise by Little's law: with v chunks
+    per stage, a new micro-batch comes every v operators, and leaves the last n chunks after n."""
+    split = ready.problem.split
+    m, on_stage = split.microbatches, placement(ready.problem.spec.train.pipeline, split.stages)
+    if ready.problem.spec.train.pipeline.family == "interleaved":
+        return interleaved_flight(on_stage, m)
+    rounds = len(on_stage) // split.stages
+    return [min(m, math.ceil(left / rounds)) for left in range(len(on_stage), 0, -1)]
+
+
+def interleaved_flight(on_stage: tuple[int, ...], microbatches: int) -> list[int]:
+    """Micro-batches in every chunk of `interleaved` when its stage begins its first backward."""
+    stages = max(on_stage) + 1
+    rounds = len(on_stage) // stages
+    visits = [
+        turn
+        for _ in range(0, microbatches, stages)
+        for turn in range(rounds)
+        for _ in range(stages)
+    ]
+    ahead = [2 * (stages - s - 1) + (rounds - 1) * stages + 1 for s in range(stages)]
+    return [visits[: ahead[s]].count(c // stages) for c, s in enumerate(on_stage)]
 
 
 def least_flight(ready: Ready, pattern: Pattern) -> list[int]:
-    """Micro-batches that every stage holds at its peak at least: what the family's order says
-    (solver/README.md, section 8), or one where the order is free."""
-    m, stages = ready.problem.split.microbatches, pattern.stages
+    """Micro-batches in every chunk at a time when its stage holds many: what the family's order
+    says (solver/README.md, section 8), or one where the order is free."""
+    m, chunks = ready.problem.split.microbatches, pattern.chunks
     family = ready.problem.spec.train.pipeline.family
     if family == "gpipe":
-        return [m] * stages
+        return [m] * chunks
+    if family == "interleaved":
+        return interleaved_flight(pattern.placement, m)
+    if not are_held_together(ready.problem):
+        return [int(s not in pattern.placement[:c]) for c, s in enumerate(pattern.placement)]
     if family not in ("one_f_one_b", "zb_h1"):
-        return [1] * stages
-    depth = [1] * stages
-    pairs = {
-        (pattern.stage_of[x.source_unit], pattern.stage_of[x.target_unit])
-        for x in ready.problem.sends
-    }
-    for s, t in sorted(pairs, reverse=True):
-        if s != t:
-            depth[s] = max(depth[s], 1 + depth[t])
+        return [1] * chunks
+    depth = [1] * chunks
+    for s, t in sorted(chunk_pairs(ready, pattern.chunk_of), reverse=True):
+        depth[s] = max(depth[s], 1 + depth[t])
     return [min(m, d) for d in depth]
+
+
+def chunk_pairs(ready: Ready, chunk_of: Sequence[int]) -> set[tuple[int, int]]:
+    """Chunks of which the second reads what the first has made."""
+    pairs = {(chunk_of[x.source_unit], chunk_of[x.target_unit]) for x in ready.problem.sends}
+    return {(s, t) for s, t in pairs if s != t}
+
+
+def is_taken(ready: Ready, pattern: Pattern) -> bool:
+    """Whether the schedule family has an order for the chunks of a pattern."""
+    edges = (Edge(s, t, 0.0) for s, t in chunk_pairs(ready, pattern.chunk_of))
+    family = ready.problem.spec.train.pipeline.family
+    return takes(family, pattern, edges, ready.problem.split.microbatches)
+
+
+def has_stage_maps(spec: Spec, split: Split) -> bool:
+    """Whether there are as many units as chunks, and the schedule family takes so many stages and
+    micro-batches where the chunks form a chain."""
+    on_stage = placement(spec.train.pipeline, split.stages)
+    chain = (Edge(c, c + 1, 0.0) for c in range(len(on_stage) - 1))
+    chunks, family = Pattern(on_stage, (), ()), spec.train.pipeline.family
+    enough = len(spec.graph.units) >= len(on_stage)
+    return enough and takes(family, chunks, chain, split.microbatches)
 
 
 def all_patterns(ready: Ready) -> list[Pattern] | None:
     """Every pattern that the hard pins allow, or None when there are more than `MOST`."""
-    maps = stage_maps(ready)
+    maps = chunk_maps(ready)
     if maps is None:
         return None
     found: list[Pattern] = []
-    for stage_of in maps:
-        for again in _recomputations(ready, stage_of):
-            pattern = Pattern(ready.problem.split.stages, stage_of, again)
-            if not respects(ready.pins, pattern):
+    on_stage = placement(ready.problem.spec.train.pipeline, ready.problem.split.stages)
+    for chunk_of in maps:
+        for again in _recomputations(ready, chunk_of):
+            pattern = Pattern(on_stage, chunk_of, again)
+            if not (respects(ready.pins, pattern) and is_taken(ready, pattern)):
                 continue
             if len(found) == MOST:
                 return None
@@ -60,9 +109,10 @@ def all_patterns(ready: Ready) -> list[Pattern] | None:
     return found
 
 
-def stage_maps(ready: Ready) -> list[tuple[int, ...]] | None:
-    """Stage maps that never decrease along an edge and leave no stage empty; None: too many."""
-    units, stages = len(ready.problem.spec.graph.units), ready.problem.split.stages
+def chunk_maps(ready: Ready) -> list[tuple[int, ...]] | None:
+    """Chunks of all units that never decrease along an edge; none is empty. None: too many."""
+    units = len(ready.problem.spec.graph.units)
+    chunks = len(placement(ready.problem.spec.train.pipeline, ready.problem.split.stages))
     before: list[list[int]] = [[] for _ in range(units)]
     for send in ready.problem.sends:
         before[send.target_unit].append(send.source_unit)
@@ -78,16 +128,16 @@ def stage_maps(ready: Ready) -> list[tuple[int, ...]] | None:
             found.append(done)
             continue
         least = max((done[u] for u in before[len(done)]), default=0)
-        for s in range(stages - 1, least - 1, -1):
-            extended = (*done, s)
-            missing = stages - len(set(extended))
+        for c in range(chunks - 1, least - 1, -1):
+            extended = (*done, c)
+            missing = chunks - len(set(extended))
             if missing <= units - len(extended):
                 partial.append(extended)
     return found
 
 
-def _recomputations(ready: Ready, stage_of: tuple[int, ...]) -> Iterator[tuple[bool, ...]]:
-    """How many layers of each class recompute on each stage. Layers of one class on one stage are
+def _recomputations(ready: Ready, chunk_of: tuple[int, ...]) -> Iterator[tuple[bool, ...]]:
+    """How many layers of each class recompute in each chunk. Layers of one class in one chunk are
     alike, so the first ones do."""
     mode = ready.problem.spec.train.recompute
     layers, wishes = ready.layers(), ready.recompute_wishes()
@@ -98,7 +148,7 @@ def _recomputations(ready: Ready, stage_of: tuple[int, ...]) -> Iterator[tuple[b
     members: dict[tuple[int, int], list[int]] = {}
     for u, unit in enumerate(ready.problem.spec.graph.units):
         if layers[u] and u not in wishes:
-            members.setdefault((stage_of[u], place[unit.name]), []).append(u)
+            members.setdefault((chunk_of[u], place[unit.name]), []).append(u)
     for sizes in itertools.product(*(range(len(m) + 1) for m in members.values())):
         chosen = {u for m, n in zip(members.values(), sizes, strict=True) for u in m[:n]}
         yield tuple(wishes.get(u, u in chosen) for u in range(len(layers)))
@@ -109,12 +159,13 @@ def starts(ready: Ready, effort: Effort) -> Iterator[Pattern]:
     everywhere."""
     mode = ready.problem.spec.train.recompute
     layers, wishes = ready.layers(), ready.recompute_wishes()
-    stage_of = _balanced(layers, ready.problem.split.stages)
+    on_stage = placement(ready.problem.spec.train.pipeline, ready.problem.split.stages)
+    chunk_of = _balanced(layers, len(on_stage))
     for again in {"auto": (False, True), "none": (False,), "full": (True,)}[mode]:
         all_units = mode == "full"
         flags = tuple(wishes.get(u, again and (x or all_units)) for u, x in enumerate(layers))
-        pattern = Pattern(ready.problem.split.stages, stage_of, flags)
-        if respects(ready.pins, pattern) and is_monotone(ready, stage_of):
+        pattern = Pattern(on_stage, chunk_of, flags)
+        if respects(ready.pins, pattern) and is_monotone(ready, chunk_of):
             yield pattern
         else:
             legal = _any_map(ready, again, effort)
@@ -122,21 +173,21 @@ def starts(ready: Ready, effort: Effort) -> Iterator[Pattern]:
                 yield legal
 
 
-def _balanced(layers: list[bool], stages: int) -> tuple[int, ...]:
+def _balanced(layers: list[bool], chunks: int) -> tuple[int, ...]:
     """Layers dealt out evenly in order, what stands between them with the layer before it."""
     total, done = sum(layers), 0
-    if total < stages:
-        return tuple(u * stages // len(layers) for u in range(len(layers)))
-    stage_of = []
+    if total < chunks:
+        return tuple(u * chunks // len(layers) for u in range(len(layers)))
+    chunk_of = []
     for layer in layers:
-        stage_of.append(min(stages - 1, done * stages // total))
+        chunk_of.append(min(chunks - 1, done * chunks // total))
         done += layer
-    return tuple(stage_of)
+    return tuple(chunk_of)
 
 
-def is_monotone(ready: Ready, stage_of: tuple[int, ...]) -> bool:
-    """Whether no tensor goes back to an earlier stage."""
-    return all(stage_of[x.source_unit] <= stage_of[x.target_unit] for x in ready.problem.sends)
+def is_monotone(ready: Ready, chunk_of: tuple[int, ...]) -> bool:
+    """Whether no tensor goes back to an earlier chunk."""
+    return all(chunk_of[x.source_unit] <= chunk_of[x.target_unit] for x in ready.problem.sends)
 
 
 def _any_map(ready: Ready, again: bool, effort: Effort) -> Pattern | None:

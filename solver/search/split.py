@@ -15,10 +15,10 @@ from solver.search.choose import Choice, choose
 from solver.search.climb import Climb
 from solver.search.cuts import memory_never_binds, monotone_cut
 from solver.search.effort import Effort
-from solver.search.floor import memory_floor, stage_ranges
+from solver.search.floor import memory_floor, stage_choices
 from solver.search.goal import Found, Goal, found
 from solver.search.order import Ordered, order
-from solver.search.patterns import all_patterns, least_flight, starts
+from solver.search.patterns import all_patterns, has_stage_maps, least_flight, starts
 from solver.search.ready import Ready
 from solver.search.terms import bound_weights, priced_weights, stage_terms
 from solver.search.values import broken, penalty, soft_penalties
@@ -79,6 +79,8 @@ class SplitSearch:
         self.bound = max(alone(own_costs(problem, row, domain, {})) for row in rows)
 
     def _start(self, coarse: bool) -> tuple[ShardingProblem, tuple[PinMasks, ...], Domain] | None:
+        if not has_stage_maps(self.spec, self.split):
+            return None
         try:
             problem = build(self.frame, self.split, coarse)
         except NoStrategyError:
@@ -214,11 +216,11 @@ class SplitSearch:
         """Bytes every plan of this split needs; infinite when pins leave a unit no stage."""
         ready = self.ready
         assert ready is not None
-        ranges = stage_ranges(ready.problem, ready.pins)
-        if ranges is None:
+        choices = stage_choices(ready.problem, ready.pins)
+        if choices is None:
             return math.inf
         mode = self.spec.train.recompute
-        return memory_floor(ready.tables, ranges, mode)
+        return memory_floor(ready.tables, choices, mode)
 
     # ---- search ----------------------------------------------------------------------------
 
@@ -380,7 +382,7 @@ class SplitSearch:
         ready = self.ready
         assert ready is not None
         f = figures(ready.problem, selection, pattern)
-        least = float((f.static + f.buffers + f.saved_b + f.saved_w).max())
+        least = float((f.static + f.buffers + f.least_saved).max())
         tried = ceilings or self.goal.ceilings(least)
         orders = [self._order(f, effort, share / len(tried), ceiling) for ceiling in tried]
         for ordered in orders:

@@ -1,8 +1,9 @@
 """Factors that turn quantities into stage times and bytes, for a pattern and for a whole split.
 
-Every row of times is a lower bound on the step time. For stage s: the forwards of the stages it
-depends on, then all its own work, then its tail; and those forwards, its forwards and input
-gradients, then the input gradients of those stages (`_ramp`).
+Every row of times is a lower bound on the step time. For stage s: the forwards of the chunks that
+its first chunk depends on, then all its own work, then its tail; and those forwards, its forwards
+and input gradients, then the input gradients of those chunks (`_ramp`). Both hold because on such
+a stage the first operator of a micro-batch is a forward, the last a backward of its first chunk.
 """
 
 from __future__ import annotations
@@ -17,27 +18,46 @@ from solver.cost.quantities import COUNT, Quantity
 from solver.sharding.problem import ShardingProblem
 from solver.sharding.terms import SoftLimit, StageTerms, Weights
 from solver.stages.figures import FUSED_FAMILIES
-from solver.stages.pattern import PARTS, Counts, Pattern, counts
+from solver.stages.pattern import PARTS, Counts, Pattern, by_stage, chunk_counts, counts
+from solver.stages.placement import placement
 
 EXTREMES = 2  # layer classes whose recomputation is tried both ways
 WORK = (Quantity.FORWARD, Quantity.INPUT_GRAD, Quantity.WEIGHT_GRAD)
 
 
 def ancestors(problem: ShardingProblem, pattern: Pattern) -> list[frozenset[int]]:
-    """For each stage the longest chain of stages that lead to it, one reading from the other.
+    """For each chunk the longest chain of chunks that lead to it, one reading from the other.
 
-    Stages of parallel branches run side by side, so only those of one chain add up.
+    Chunks of parallel branches run side by side, so only those of one chain add up.
     """
-    before: list[set[int]] = [set() for _ in range(pattern.stages)]
+    before: list[set[int]] = [set() for _ in range(pattern.chunks)]
     for send in problem.sends:
-        s, t = pattern.stage_of[send.source_unit], pattern.stage_of[send.target_unit]
+        s, t = pattern.chunk_of[send.source_unit], pattern.chunk_of[send.target_unit]
         if s != t:
             before[t].add(s)
     chains: list[frozenset[int]] = []
-    for t in range(pattern.stages):
+    for t in range(pattern.chunks):
         leading = [chains[s] | {s} for s in sorted(before[t])]
         chains.append(max(leading, key=len, default=frozenset()))
     return chains
+
+
+def leading(problem: ShardingProblem, pattern: Pattern) -> list[list[int]]:
+    """For each stage chunks, one after the other, that everything on it waits for: those that lead
+    to its first chunk, where all its others come after that one."""
+    chains = ancestors(problem, pattern)
+    found = []
+    for stage in range(pattern.stages):
+        first, *others = (c for c, s in enumerate(pattern.placement) if s == stage)
+        follow = all(first in chains[c] for c in others)
+        found.append(sorted(chains[first]) if follow else [])
+    return found
+
+
+def are_held_together(problem: ShardingProblem) -> bool:
+    """Whether a micro-batch is at some time in all chunks of a stage at once."""
+    pipeline, split = problem.spec.train.pipeline, problem.split
+    return problem.wiring.is_chain or len(placement(pipeline, split.stages)) == split.stages
 
 
 def unit_factors(number: Floats, again: Floats, factor: dict[Quantity, float]) -> Floats:
@@ -55,49 +75,57 @@ def stage_terms(
     capacity: float,
     soft: tuple[SoftLimit, ...] = (),
 ) -> StageTerms:
-    """The terms of one pattern; `in_flight[s]` micro-batches are held by stage s at its peak."""
+    """The terms of one pattern; `in_flight[c]` micro-batches are in chunk c when its stage holds
+    most."""
     m = float(problem.split.microbatches)
-    number = counts(problem, pattern)
+    chunks, number = chunk_counts(problem, pattern), counts(problem, pattern)
     fused = problem.spec.train.pipeline.family in FUSED_FAMILIES
-    time, ramps, memory = [], [], []
-    above = ancestors(problem, pattern)
+    time, ramps = [], []
+    above = leading(problem, pattern)
     own = {**dict.fromkeys(WORK, m), Quantity.AGAIN: m, Quantity.STEP: 1.0}
     for s in range(pattern.stages):
         units, again = number.units[s], number.again[s]
         row = unit_factors(units, again, own)
-        for t in sorted(above[s]):
-            row = row + unit_factors(number.units[t], number.again[t], {Quantity.FORWARD: 1.0})
+        for t in above[s]:
+            row = row + unit_factors(chunks.units[t], chunks.again[t], {Quantity.FORWARD: 1.0})
         time.append(row)
         if above[s]:
-            ramps.append(_ramp(number, s, sorted(above[s]), m, fused))
-        held = float(in_flight[s])
-        saved = unit_factors(
-            units - again,
-            again,
-            {Quantity.SAVED_B: held, Quantity.SAVED_W: held},
-        )
-        saved[..., Quantity.KEPT] = held * again
-        saved[..., Quantity.STATIC] = units
-        memory.append(saved)
+            ramps.append(_ramp(pattern, chunks, number, s, above[s], m, fused))
+    held = np.array(in_flight, dtype=np.float64)[:, None, None]
+    again = by_stage(pattern, held * chunks.again)
+    saved = by_stage(pattern, held * chunks.units) - again
+    memory = np.zeros((*saved.shape, COUNT))
+    memory[..., Quantity.SAVED_B] = memory[..., Quantity.SAVED_W] = saved
+    memory[..., Quantity.KEPT] = again
+    memory[..., Quantity.STATIC] = number.units
     held_time, held_memory = _held(problem, number, len(ramps))
     return StageTerms(
-        np.array(time + ramps), np.array(memory), held_time, held_memory, number, capacity, soft
+        np.array(time + ramps), memory, held_time, held_memory, number, capacity, soft
     )
 
 
-def _ramp(number: Counts, stage: int, above: list[int], m: float, fused: bool) -> Floats:
+def _ramp(
+    pattern: Pattern,
+    chunks: Counts,
+    number: Counts,
+    stage: int,
+    above: list[int],
+    m: float,
+    fused: bool,
+) -> Floats:
     """The other way around the pipeline: the forwards that lead to the stage, all its forwards and
     input gradients, after the last of which its micro-batch goes back up the chain and ends with
-    the weight gradient and the tail of the first stage."""
+    the weight gradient of the first chunk and the tail of its stage."""
     there = dict.fromkeys((Quantity.FORWARD, Quantity.INPUT_GRAD, Quantity.AGAIN), 1.0)
     if fused:
         there[Quantity.WEIGHT_GRAD] = 1.0
     own = {quantity: m * factor for quantity, factor in there.items()}
     row = unit_factors(number.units[stage], number.again[stage], own)
     for t in above:
-        last = {Quantity.WEIGHT_GRAD: 1.0, Quantity.STEP: 1.0} if t == above[0] else {}
-        row = row + unit_factors(number.units[t], number.again[t], {**there, **last})
-    return row
+        last = {Quantity.WEIGHT_GRAD: 1.0} if t == above[0] else {}
+        row = row + unit_factors(chunks.units[t], chunks.again[t], {**there, **last})
+    s = pattern.placement[above[0]]
+    return row + unit_factors(number.units[s], number.again[s], {Quantity.STEP: 1.0})
 
 
 def _held(problem: ShardingProblem, number: Counts, ramps: int) -> tuple[Floats, Floats]:
@@ -118,17 +146,18 @@ def bound_weights(problem: ShardingProblem) -> list[Weights]:
     """Objectives that each bound the step time of *every* pattern of the split from below, with P
     stages, m micro-batches and W = F + B + weight gradients the work of one micro-batch.
 
-    1. Means. The mean over stages of `m W_s + tail_s` is at most the step. In a chain the last
-       stage also waits for the forwards before it: `step >= F - F_last + m W_last`, and the others
-       need `m (W - W_last) / (P - 1)`. Weighted by u = m / ((P-1)(m-1) + m) and 1 - u, with
-       F_last <= W_last, the last stage cancels: `step >= (1 - u) m W / (P - 1) + u F`.
-    2. The ramp of a chain. Before its first forward stage s waits for the forwards of the stages
-       before it, after its last input gradient those stages run theirs:
+    1. Means. The mean over stages of `m W_s + tail_s` is at most the step. In a chain of one chunk
+       per stage the last one also waits for forwards before it: `step >= F - F_last + m W_last`,
+       and the others need `m (W - W_last) / (P - 1)`. Weighted by u = m / ((P-1)(m-1) + m) and
+       1 - u, with F_last <= W_last, the last stage cancels: `step >= (1 - u) m W / (P - 1) + u F`.
+    2. The ramp of such a chain. Before its first forward stage s waits for the forwards of the
+       stages before it, after its last input gradient those stages run theirs:
        `step >= A_before + m A_s` with A = F + B (with a fused backward A = W). The least maximum
        over s has all of them equal, A_s = A_0 (1 - 1/m)^s, so `step >= A / (1 - (1 - 1/m)^P)`.
     """
     m, stages = float(problem.split.microbatches), problem.split.stages
-    chain = stages > 1 and problem.wiring.is_chain
+    chunks = len(placement(problem.spec.train.pipeline, stages))
+    chain = chunks == stages > 1 and problem.wiring.is_chain
     work, forward = m / stages, 0.0
     if chain:
         u = m / ((stages - 1) * (m - 1) + m)
@@ -160,8 +189,9 @@ def priced_weights(problem: ShardingProblem, price: float, mode: str) -> Iterato
         plain = np.where(extreme[:, None] == 0, units, 0.0)
         factors[..., Quantity.AGAIN] = problem.split.microbatches / stages * again
         factors[..., Quantity.STATIC] = each * units
-        factors[..., Quantity.KEPT] = each * again
-        factors[..., Quantity.SAVED_B] = factors[..., Quantity.SAVED_W] = each * plain
+        if are_held_together(problem):
+            factors[..., Quantity.KEPT] = each * again
+            factors[..., Quantity.SAVED_B] = factors[..., Quantity.SAVED_W] = each * plain
         held = base.held.copy()
         held[:, Quantity.STATIC] = each
         yield Weights(factors, held)

@@ -41,9 +41,9 @@ def broken(problem: ShardingProblem, pin: PinMasks, selection: Selection) -> boo
 def peak_bytes(
     problem: ShardingProblem, pattern: Pattern, held: list[int], selection: Selection
 ) -> Floats:
-    """Bytes per stage with `held[s]` micro-batches in flight."""
+    """Bytes per stage with `held[c]` micro-batches in every chunk c."""
     f = figures(problem, selection, pattern)
-    return f.static + f.buffers + np.array(held) * (f.saved_b + f.saved_w)
+    return f.static + f.buffers + f.on_stages(np.array(held) * f.saved)
 
 
 def penalty(problem: ShardingProblem, pins: Sequence[PinMasks], selection: Selection) -> float:

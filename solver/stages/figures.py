@@ -1,4 +1,5 @@
-"""Times and bytes of every stage for one selection and one pattern (solver/README.md 5 to 7)."""
+"""Times and bytes of every chunk and stage for one selection and one pattern (solver/README.md 5 to
+7)."""
 
 from __future__ import annotations
 
@@ -9,21 +10,25 @@ import numpy as np
 from solver.cost.collectives import Floats
 from solver.cost.quantities import COUNT, Quantity
 from solver.sharding.problem import Selection, ShardingProblem
-from solver.stages.pattern import PARTS, Counts, Pattern, counts, unit_places
+from solver.stages.pattern import PARTS, Counts, Pattern, by_stage, chunk_counts, unit_places
 
-FUSED_FAMILIES = ("gpipe", "one_f_one_b")
+FUSED_FAMILIES = ("gpipe", "one_f_one_b", "interleaved")
 
 
 @dataclass(frozen=True, slots=True)
 class StageFigures:
-    """Arrays over stages, in seconds and bytes; `delays` maps (from, to) to seconds."""
+    """Times and bytes of a micro-batch are arrays over chunks, in seconds and bytes; `tail`,
+    `static`, `buffers` and `least_saved` (what a micro-batch holds on a stage at its peak, at
+    least) are arrays over stages. `delays` maps (from, to) of chunks to seconds."""
 
+    pattern: Pattern
     forward: Floats
     input_grad: Floats
     weight_grad: Floats
     tail: Floats
     saved_b: Floats
     saved_w: Floats
+    least_saved: Floats
     static: Floats
     buffers: Floats
     fused: tuple[bool, ...]
@@ -31,8 +36,17 @@ class StageFigures:
 
     @property
     def work(self) -> Floats:
-        """Seconds of one micro-batch."""
+        """Seconds of one micro-batch in every chunk."""
         return self.forward + self.input_grad + self.weight_grad
+
+    @property
+    def saved(self) -> Floats:
+        """Bytes of one micro-batch in every chunk."""
+        return self.saved_b + self.saved_w
+
+    def on_stages(self, values: Floats) -> Floats:
+        """Sums of values of chunks over the chunks of every stage."""
+        return by_stage(self.pattern, values)
 
 
 def group_totals(problem: ShardingProblem, selection: Selection) -> Floats:
@@ -56,38 +70,53 @@ def group_totals(problem: ShardingProblem, selection: Selection) -> Floats:
 
 def figures(problem: ShardingProblem, selection: Selection, pattern: Pattern) -> StageFigures:
     """The stages' figures."""
-    number = counts(problem, pattern)
+    number = chunk_counts(problem, pattern)
+    on_stage = Counts(by_stage(pattern, number.units), by_stage(pattern, number.again))
     totals = group_totals(problem, selection)
     every = np.einsum("scp,cpq->sq", number.units, totals)
     again = np.einsum("scp,cpq->sq", number.again, totals)
-    _add_shared_parameters(problem, selection, number, every)
+    per_step = by_stage(pattern, every)
+    _add_shared_parameters(problem, selection, on_stage, per_step)
     saved_b = every[:, Quantity.SAVED_B] - again[:, Quantity.SAVED_B] + again[:, Quantity.KEPT]
     saved_w = every[:, Quantity.SAVED_W] - again[:, Quantity.SAVED_W]
     backward = every[:, Quantity.INPUT_GRAD] + again[:, Quantity.AGAIN]
     weight = every[:, Quantity.WEIGHT_GRAD]
-    fused = fused_stages(problem, selection, pattern)
+    fused = fused_chunks(problem, selection, pattern)
     joined = np.array(fused)
+    saved = saved_b + saved_w
     return StageFigures(
+        pattern=pattern,
         forward=every[:, Quantity.FORWARD],
         input_grad=np.where(joined, backward + weight, backward),
         weight_grad=np.where(joined, 0.0, weight),
-        tail=every[:, Quantity.STEP],
-        saved_b=np.where(joined, saved_b + saved_w, saved_b),
+        tail=per_step[:, Quantity.STEP],
+        saved_b=np.where(joined, saved, saved_b),
         saved_w=np.where(joined, 0.0, saved_w),
-        static=every[:, Quantity.STATIC],
-        buffers=_buffers(problem, selection, number, totals),
+        least_saved=_least_saved(problem, pattern, saved),
+        static=per_step[:, Quantity.STATIC],
+        buffers=_buffers(problem, selection, on_stage, totals),
         fused=fused,
         delays=delays(problem, selection, pattern),
     )
 
 
-def fused_stages(
+def _least_saved(problem: ShardingProblem, pattern: Pattern, saved: Floats) -> Floats:
+    """In a chain a micro-batch is in all chunks of a stage when it enters the last one; else maybe
+    in one at a time."""
+    if problem.wiring.is_chain:
+        return by_stage(pattern, saved)
+    result = np.zeros(pattern.stages)
+    np.maximum.at(result, list(pattern.placement), saved)
+    return result
+
+
+def fused_chunks(
     problem: ShardingProblem, selection: Selection, pattern: Pattern
 ) -> tuple[bool, ...]:
-    """Which stages run their weight gradient with their input gradient."""
+    """Which chunks run their weight gradient with their input gradient."""
     if problem.spec.train.pipeline.family in FUSED_FAMILIES:
-        return (True,) * pattern.stages
-    fused = [False] * pattern.stages
+        return (True,) * pattern.chunks
+    fused = [False] * pattern.chunks
     whole = {
         node.unit_class
         for node, k in zip(problem.nodes, selection.strategies, strict=True)
@@ -95,7 +124,7 @@ def fused_stages(
     }
     for u, (c, _) in enumerate(unit_places(problem)):
         if pattern.again[u] or c in whole:
-            fused[pattern.stage_of[u]] = True
+            fused[pattern.chunk_of[u]] = True
     return tuple(fused)
 
 
@@ -166,10 +195,10 @@ def measured_saved(problem: ShardingProblem, selection: Selection) -> Floats:
 def delays(
     problem: ShardingProblem, selection: Selection, pattern: Pattern
 ) -> dict[tuple[int, int], float]:
-    """Seconds of each stage-to-stage transfer."""
+    """Seconds of each transfer from chunk to chunk; none within a stage."""
     volumes: dict[tuple[int, int], dict[str, float]] = {}
     for send in problem.sends:
-        s, t = pattern.stage_of[send.source_unit], pattern.stage_of[send.target_unit]
+        s, t = pattern.chunk_of[send.source_unit], pattern.chunk_of[send.target_unit]
         if s != t:
             volumes.setdefault((s, t), {})[send.tensor] = float(
                 send.volume[selection.strategies[send.node]]
@@ -177,7 +206,9 @@ def delays(
     link, fixed = problem.split.transfer_link, problem.spec.train.transfer
     result = {}
     for pair, sent in sorted(volumes.items()):
-        if fixed is not None:
+        if pattern.placement[pair[0]] == pattern.placement[pair[1]]:
+            result[pair] = 0.0
+        elif fixed is not None:
             result[pair] = fixed
         else:
             assert link is not None

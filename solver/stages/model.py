@@ -1,10 +1,10 @@
 """The CP-SAT model of the stage map and of recomputation, for given costs of every layer.
 
-Variables: `at_least[u, s]`: unit u sits on stage s or later (order encoding: monotone in s, and
-along every edge of the graph); `again[s, c]`: how many units of class c stage s recomputes. A
-unit's costs are constants here, so stage times and bytes are linear. Minimises the largest row
-of the same bounds as `solver.search.terms`: heads, own work, tails, and with a fused backward
-the ramp down.
+Variables: `at_least[u, k]`: unit u is in chunk k or later (order encoding: monotone in k, and along
+every edge of the graph); `again[k, c]`: how many units of class c chunk k recomputes. A unit's
+costs are constants here, so stage times and bytes are linear: sums over the chunks of the stage.
+Minimises the largest row of the same bounds as `solver.search.terms`: heads, own work, tails, and
+with a fused backward the ramp down.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from solver.sharding.problem import Selection, ShardingProblem
 from solver.space.pins import PinMasks, UnitWish, stage_allowed
 from solver.stages.figures import group_totals, measured_saved
 from solver.stages.pattern import PARTS, Pattern, unit_places
+from solver.stages.placement import placement
 
 if TYPE_CHECKING:
     from ortools.sat.python import cp_model
@@ -91,7 +92,12 @@ class StageModel:
         from ortools.sat.python import cp_model
 
         self.model = cp_model.CpModel()
-        self.stages = self.problem.split.stages
+        split = self.problem.split
+        self.placement = placement(self.problem.spec.train.pipeline, split.stages)
+        self.chunks = range(len(self.placement))
+        self.on_stage = [
+            [k for k in self.chunks if self.placement[k] == s] for s in range(split.stages)
+        ]
         self.units = len(self.problem.spec.graph.units)
         self.places = unit_places(self.problem)
         self.wishes = [w for pin in self.pins if pin.is_hard for w in pin.units]
@@ -107,26 +113,26 @@ class StageModel:
         one = self.model.new_constant(1)
         zero = self.model.new_constant(0)
         self.at_least = [
-            [one, *(new(f"u{u}_{s}") for s in range(1, self.stages)), zero]
-            for u in range(self.units)
+            [one, *(new(f"u{u}_{k}") for k in self.chunks[1:]), zero] for u in range(self.units)
         ]
         for row in self.at_least:
-            for s in range(2, self.stages):
-                self.model.add_implication(row[s], row[s - 1])
+            for k in self.chunks[2:]:
+                self.model.add_implication(row[k], row[k - 1])
         edges = dict.fromkeys((x.source_unit, x.target_unit) for x in self.problem.sends)
         for source, target in edges:
-            for s in range(1, self.stages):
-                self.model.add_implication(self.at_least[source][s], self.at_least[target][s])
-        for s in range(self.stages):
-            self.model.add(sum(self._on(u, s) for u in range(self.units)) >= 1)
+            for k in self.chunks[1:]:
+                self.model.add_implication(self.at_least[source][k], self.at_least[target][k])
+        for k in self.chunks:
+            self.model.add(sum(self._in(u, k) for u in range(self.units)) >= 1)
+        stages = len(self.on_stage)
         for wish in self.wishes:
             if wish.stages is not None:
-                for s in range(self.stages):
-                    if not stage_allowed(wish, s, self.stages):
-                        self.model.add(self._on(wish.unit, s) == 0)
+                for k, stage in enumerate(self.placement):
+                    if not stage_allowed(wish, stage, stages):
+                        self.model.add(self._in(wish.unit, k) == 0)
 
-    def _on(self, unit: int, stage: int) -> Linear:
-        return self.at_least[unit][stage] - self.at_least[unit][stage + 1]
+    def _in(self, unit: int, chunk: int) -> Linear:
+        return self.at_least[unit][chunk] - self.at_least[unit][chunk + 1]
 
     def _wants(self, unit: int) -> bool | None:
         for wish in self.wishes:
@@ -135,20 +141,20 @@ class StageModel:
         return None
 
     def _add_recompute(self) -> None:
-        """Count variables; which units of a class on a stage does not matter, pins aside."""
+        """Count variables; which units of a class in a chunk does not matter, pins aside."""
         self.again: dict[tuple[int, int], cp_model.IntVar] = {}
         everywhere = self.problem.spec.train.recompute == "full"
-        for c, k in enumerate(self.problem.classes):
+        for c, unit_class in enumerate(self.problem.classes):
             members = [u for u, (d, _) in enumerate(self.places) if d == c]
-            for s in range(self.stages):
-                there = [self._on(u, s) for u in members]
-                forced = [self._on(u, s) for u in members if self._wants(u)]
-                barred = [self._on(u, s) for u in members if self._wants(u) is False]
-                count = self.model.new_int_var(0, len(members), f"again{s}_{c}")
-                self.again[s, c] = count
-                if self.must_recompute and (k.is_layer or everywhere):
+            for k in self.chunks:
+                there = [self._in(u, k) for u in members]
+                forced = [self._in(u, k) for u in members if self._wants(u)]
+                barred = [self._in(u, k) for u in members if self._wants(u) is False]
+                count = self.model.new_int_var(0, len(members), f"again{k}_{c}")
+                self.again[k, c] = count
+                if self.must_recompute and (unit_class.is_layer or everywhere):
                     self.model.add(count == sum(there))
-                elif self.may_recompute and k.is_layer:
+                elif self.may_recompute and unit_class.is_layer:
                     self.model.add(count <= sum(there) - sum(barred))
                     self.model.add(count >= sum(forced))
                 else:
@@ -157,6 +163,7 @@ class StageModel:
     # ---- constraints -----------------------------------------------------------------------
 
     def _add_times(self) -> None:
+        """The chunks before a stage's first one lead to it."""
         m = self.problem.split.microbatches
         c = self.costs
         total = (c.forward + c.backward + c.again).sum() * m + c.step.sum()
@@ -165,54 +172,63 @@ class StageModel:
         fused = self.problem.spec.train.pipeline.family is not None
         heads: list[Linear] = []
         ramps: list[Linear] = []
-        for s in range(self.stages):
-            own = self._sum(m * (c.forward + c.backward), s) + self._again_sum(m * c.again, s)
-            tail = self._sum(c.step, s)
+        for first, chunks in enumerate(self.on_stage):
+            own = sum(self._work(k, m) for k in chunks)
+            tail = sum(self._sum(c.step, k) for k in chunks)
             self.model.add(sum(heads) + own + tail <= self.makespan)
             if fused:
                 self.model.add(sum(heads) + own + sum(ramps) <= self.makespan)
-            heads.append(self._sum(c.forward, s))
-            ramps.append(self._sum(c.backward, s) + self._again_sum(c.again, s))
+            heads.append(self._sum(c.forward, first))
+            ramps.append(self._sum(c.backward, first) + self._again_sum(c.again, first))
         self.model.minimize(self.makespan)
 
-    def _sum(self, seconds: Floats, stage: int) -> Linear:
+    def _work(self, chunk: int, microbatches: int) -> Linear:
+        c = self.costs
+        own = self._sum(microbatches * (c.forward + c.backward), chunk)
+        return own + self._again_sum(microbatches * c.again, chunk)
+
+    def _sum(self, seconds: Floats, chunk: int) -> Linear:
         ticks = np.rint(seconds / self.tick).astype(np.int64)
-        return sum(int(t) * self._on(u, stage) for u, t in enumerate(ticks) if t)
+        return sum(int(t) * self._in(u, chunk) for u, t in enumerate(ticks) if t)
 
     def _rest_of(self, values: Floats, unit_class: int) -> float:
         members = [u for u, (d, _) in enumerate(self.places) if d == unit_class]
         return float(values[members[-1]])
 
-    def _again_sum(self, seconds: Floats, stage: int) -> Linear:
+    def _again_sum(self, seconds: Floats, chunk: int) -> Linear:
         return sum(
-            round(self._rest_of(seconds, c) / self.tick) * self.again[stage, c]
+            round(self._rest_of(seconds, c) / self.tick) * self.again[chunk, c]
             for c in range(len(self.problem.classes))
         )
 
     def _add_memory(self) -> None:
         if not np.isfinite(self.capacity):
             return
-        c = self.costs
-        for s in range(self.stages):
-            held = self.in_flight[s]
-            kib = np.ceil((c.static + held * c.saved) / KIB).astype(np.int64)
-            total = sum(int(b) * self._on(u, s) for u, b in enumerate(kib))
-            for k in range(len(self.problem.classes)):
-                less = self._rest_of(held * (c.kept - c.saved), k)
-                total = total + int(np.ceil(less / KIB)) * self.again[s, k]
-            total = total + self._buffers(s)
+        for s, chunks in enumerate(self.on_stage):
+            total = sum(self._held(k) for k in chunks) + self._buffers(s, chunks)
             self.model.add(total <= int(self.capacity // KIB))
 
-    def _buffers(self, stage: int) -> Linear:
+    def _held(self, chunk: int) -> Linear:
+        """KiB of a chunk's parameters and of what it saves for the micro-batches in flight."""
+        c, held = self.costs, self.in_flight[chunk]
+        kib = np.ceil((c.static + held * c.saved) / KIB).astype(np.int64)
+        total = sum(int(b) * self._in(u, chunk) for u, b in enumerate(kib))
+        for k in range(len(self.problem.classes)):
+            less = self._rest_of(held * (c.kept - c.saved), k)
+            total = total + int(np.ceil(less / KIB)) * self.again[chunk, k]
+        return total
+
+    def _buffers(self, stage: int, chunks: Sequence[int]) -> Linear:
         largest = self.model.new_int_var(0, 2**40, f"buffers{stage}")
         recomputed = self.model.new_int_var(0, 2**40, f"recomputed{stage}")
         for u, amount in enumerate(self.costs.buffers):
             if amount:
-                self.model.add(largest >= int(np.ceil(amount / KIB)) * self._on(u, stage))
+                there = sum(self._in(u, k) for k in chunks)
+                self.model.add(largest >= int(np.ceil(amount / KIB)) * there)
         for c in range(len(self.problem.classes)):
             whole = int(np.ceil(self._rest_of(self.costs.rebuilt, c) / KIB))
             used = self.model.new_bool_var(f"recomputes{stage}_{c}")
-            self.model.add(self.again[stage, c] <= self.units * used)
+            self.model.add(sum(self.again[k, c] for k in chunks) <= self.units * used)
             self.model.add(recomputed >= whole * used)
         return largest + recomputed
 
@@ -224,14 +240,14 @@ class StageModel:
         if not answer.has_solution:
             return None
         value = answer.solver.value
-        stage_of = tuple(sum(int(value(x)) for x in row[1 : self.stages]) for row in self.at_least)
+        chunk_of = tuple(sum(int(value(x)) for x in row[1:-1]) for row in self.at_least)
         again = [False] * self.units
-        for (s, c), count in self.again.items():
-            members = [u for u, (d, _) in enumerate(self.places) if d == c and stage_of[u] == s]
+        for (k, c), count in self.again.items():
+            members = [u for u, (d, _) in enumerate(self.places) if d == c and chunk_of[u] == k]
             ranked = sorted(members, key=lambda u: (self._rank(u), u))
             for u in ranked[: int(value(count))]:
                 again[u] = True
-        return Pattern(self.stages, stage_of, tuple(again))
+        return Pattern(self.placement, chunk_of, tuple(again))
 
     def _rank(self, unit: int) -> int:
         wanted = self._wants(unit)
@@ -246,5 +262,6 @@ def respects(pins: Sequence[PinMasks], pattern: Pattern) -> bool:
 def keeps(wish: UnitWish, pattern: Pattern) -> bool:
     """Whether a pattern grants one wish."""
     if wish.stages is not None:
-        return stage_allowed(wish, pattern.stage_of[wish.unit], pattern.stages)
+        stage = pattern.placement[pattern.chunk_of[wish.unit]]
+        return stage_allowed(wish, stage, pattern.stages)
     return (pattern.again[wish.unit] == wish.again) != wish.inverted

@@ -114,7 +114,7 @@ def random_pattern(rng: random.Random, units: int, stages: int) -> Pattern:
     borders = sorted(rng.sample(range(1, units), stages - 1))
     stage_of = tuple(sum(u >= border for border in borders) for u in range(units))
     share = rng.choice((0.0, 0.5, 1.0))
-    return Pattern(stages, stage_of, tuple(rng.random() < share for _ in range(units)))
+    return Pattern(tuple(range(stages)), stage_of, tuple(rng.random() < share for _ in range(units)))
 
 
 def case_of(rng: random.Random, spec: Spec, limited: bool) -> Case:
