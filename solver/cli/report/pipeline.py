@@ -6,21 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from rich.console import RenderableType
-from rich.padding import Padding
-from rich.text import Text
 
 from solver.cli.report.names import fold
-from solver.cli.report.table import INDENT, heading, lines, table
+from solver.cli.report.table import heading, lines, table
+from solver.cli.report.timeline import timeline
 from solver.cli.report.view import View
 from solver.cli.report.words import percent, seconds
-from solver.schedule.problem import Action, Chunk, Schedule, ScheduleProblem
-from solver.schedule.timeline import render_timeline
 
-_MARGIN = 8  # columns of a timeline beside the time itself
-_WIDEST = 160
 _NUMBERS = 62  # columns of the stage table's other cells
 _NARROWEST = 24  # columns for the layers of a stage
-_LEGEND = "F forward, B backward, W weight gradient, = once per step, . idle"
 
 
 def pipeline(view: View) -> Iterator[RenderableType]:
@@ -36,8 +30,7 @@ def pipeline(view: View) -> Iterator[RenderableType]:
     columns = ("stage", "layers", "recomputed", "forward", "backward", "weight grad", "per step")
     yield table(columns, rows, left=3)
     if several:
-        picture = Text(_timeline(view), no_wrap=True).append(f"\n{_LEGEND}", style="dim")
-        yield Padding(picture, (0, 0, 0, INDENT))
+        yield from timeline(view)
 
 
 def _row(view: View, stage: dict[str, Any], room: int) -> tuple[str, ...]:
@@ -61,38 +54,3 @@ def _recomputed(view: View, stage: dict[str, Any]) -> str:
 
 def _folded(names: list[str]) -> str:
     return ", ".join(name for name, _ in fold((name, None) for name in names))
-
-
-def _timeline(view: View) -> str:
-    """The schedule, one row per stage. Only durations and places matter here, not memory."""
-    stages = view.stages
-    problem = ScheduleProblem(
-        devices=len(stages),
-        chunks=tuple(
-            Chunk(
-                f"stage {stage['stage']}",
-                stage["stage"],
-                stage["forward_s"],
-                stage["input_grad_s"],
-                stage["weight_grad_s"],
-                0.0,
-                0.0,
-            )
-            for stage in stages
-        ),
-        edges=(),
-        microbatches=view.microbatches,
-        capacity_bytes=tuple(0.0 for _ in stages),
-        tails=tuple(stage["tail_s"] for stage in stages),
-        split_backward=not all(view.document["pipeline"]["fused"]),
-    )
-    actions = sorted(
-        (
-            Action(a["device"], a["microbatch"], a["phase"], a["start_s"], a["end_s"])
-            for a in view.document["pipeline"]["schedule"]
-        ),
-        key=lambda action: (action.chunk, action.start),
-    )
-    length = view.document["step_time_s"]
-    schedule = Schedule(tuple(actions), length, 0.0, False)
-    return render_timeline(problem, schedule, max(20, min(_WIDEST, view.width) - _MARGIN))
