@@ -28,7 +28,7 @@ from solver.verify.fields import Fields
 from solver.verify.figures import Figures
 from solver.verify.legal_storage import level_violations, stored_violations
 from solver.verify.legality import violations
-from solver.verify.messages import message_violations
+from solver.verify.messages import deadlock_violations, message_violations
 from solver.verify.objective import bound_violations, objective_violations, outcome_violations
 from solver.verify.plan import join
 from solver.verify.proposal import Proposal, propose
@@ -93,10 +93,14 @@ def _schedule(priced: Priced) -> Iterator[Violation]:
     if incomplete:
         yield from incomplete
         return
-    yield from replay(schedule, times.stages, times.edges)
+    wrong_times = tuple(replay(schedule, times.stages, times.edges))
+    yield from wrong_times
     rows = by_stage(schedule, plan.stages)
     yield from order_violations(plan.decisions.family, rows, times.stages, times.edges, count)
-    yield from message_violations(rows, times.edges)
+    crossed = tuple(message_violations(rows, times.edges))
+    yield from crossed
+    if not wrong_times and not crossed:
+        yield from deadlock_violations(rows, times.edges)
 
 
 def _results(claims: Claims, figures: Figures, priced: Priced) -> Iterator[Violation]:

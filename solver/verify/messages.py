@@ -196,21 +196,33 @@ def _receive_positions(sent: Sequence[Message]) -> dict[Message, int]:
 def message_violations(
     rows: Sequence[Sequence[Action]], edges: Sequence[Edge]
 ) -> Iterator[Violation]:
-    """Messages between two stages that would arrive in another order than they are sent in, or
-    stages that wait for each other in a circle that operators of no length hide."""
-    where = "pipeline.schedule"
-    orders = [[(action.stage, action.microbatch, action.phase) for action in row] for row in rows]
-    sent = messages(orders, [(edge.source, edge.target) for edge in edges], ["B"] * len(rows))
-    crossed = False
-    for one, other in crossings(sent):
-        crossed = True
+    """Messages between two stages that would arrive in another order than they are sent in."""
+    for one, other in crossings(_stage_messages(_orders(rows), edges)):
         yield Violation(
             "schedule-messages",
             f"stage {one.sender} sends {one.phase} of micro-batch {one.microbatch} before that of "
             f"{other.microbatch}, and stage {one.receiver} needs them the other way round",
-            where,
+            "pipeline.schedule",
         )
-    stops = () if crossed else stuck(orders, sent)
+
+
+def deadlock_violations(
+    rows: Sequence[Sequence[Action]], edges: Sequence[Edge]
+) -> Iterator[Violation]:
+    """Stages that wait for each other in a circle, which operators of no length can hide."""
+    orders = _orders(rows)
+    stops = stuck(orders, _stage_messages(orders, edges))
     if stops:
         waiting = ", ".join(f"{phase} of micro-batch {m} on stage {s}" for s, m, phase in stops)
-        yield Violation("schedule-deadlock", f"{waiting}: wait for each other for ever", where)
+        message = f"{waiting}: wait for each other for ever"
+        yield Violation("schedule-deadlock", message, "pipeline.schedule")
+
+
+def _orders(rows: Sequence[Sequence[Action]]) -> list[list[Operator]]:
+    """Stages are their own chunks."""
+    return [[(action.stage, action.microbatch, action.phase) for action in row] for row in rows]
+
+
+def _stage_messages(orders: Rows, edges: Sequence[Edge]) -> tuple[Message, ...]:
+    pairs = [(edge.source, edge.target) for edge in edges]
+    return messages(orders, pairs, ["B"] * len(orders))

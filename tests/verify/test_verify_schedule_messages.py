@@ -12,7 +12,14 @@ from solver.verify.check import verify
 from solver.verify.families import fixed_order
 from solver.verify.figures import Action, StageTime
 from solver.verify.figures import Edge as StageEdge
-from solver.verify.messages import Operator, crossings, message_violations, messages, stuck
+from solver.verify.messages import (
+    Operator,
+    crossings,
+    deadlock_violations,
+    message_violations,
+    messages,
+    stuck,
+)
 from solver.verify.pipeline_simulation import Case, Chunk, Edge
 from tests.verify.plans import plan
 from tests.verify.schedule_cases import chain, inputs, random_rows, row, v
@@ -144,13 +151,14 @@ def test_findings_name_the_stages() -> None:
         "round"
     )
     circle = stage_rows("0F0 0B1 0F1 0B0", "1F0 1F1 1B1 1B0")
-    (found,) = message_violations(circle, edges)
+    assert not list(message_violations(circle, edges))
+    (found,) = deadlock_violations(circle, edges)
     assert found.code == "schedule-deadlock"
     assert found.message == (
         "B of micro-batch 1 on stage 0, F of micro-batch 1 on stage 1: wait for each other for ever"
     )
     within = stage_rows("0B0 0F0", "1F0 1B0")
-    (found,) = message_violations(within, edges)
+    (found,) = deadlock_violations(within, edges)
     assert found.code == "schedule-deadlock"
 
 
