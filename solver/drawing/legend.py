@@ -39,7 +39,7 @@ def entries(picture: Picture) -> Iterator[Entry]:
     yield Entry("limit", "memory limit")
     yield Entry(None, "numbers: micro-batches")
     if picture.chunks > 1:
-        yield Entry(None, "paler: later chunks of a device")
+        yield Entry(None, "fainter: later chunks of a device")
 
 
 def draw_legend(root: Element, sheet: Sheet, top: float) -> None:

@@ -1,7 +1,8 @@
 """Colours for light and for dark, as the style sheet inside a drawing.
 
 Hues are those of Okabe and Ito (2008), which people who see few colours can tell apart. Later
-chunks of a device are paler: nearer to the background, which only adds to the contrast of the text.
+chunks of a device are fainter: nearer to the background, which only adds to the contrast of the
+text.
 """
 
 from __future__ import annotations
@@ -9,19 +10,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 PHASES = ("F", "B", "W")
-_PALEST = 0.55  # how near the last chunk is to the background
 _FONT = "system-ui, sans-serif"
 
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """Colours as `#rrggbb`; `boxes` by phase."""
+    """Colours as `#rrggbb`; `boxes` by phase, `faintest` how much of a last chunk is plate."""
 
     plate: str
     text: str
     faint: str
     lane: str
     boxes: tuple[str, str, str]
+    faintest: float
     on_box: str
     constant: str
     activations: str
@@ -34,6 +35,7 @@ LIGHT = Palette(
     faint="#59636e",
     lane="#e6e9ee",
     boxes=("#6cbcec", "#eba93a", "#58c3a0"),
+    faintest=0.55,
     on_box="#14181d",
     constant="#aab2bd",
     activations="#d48fb6",
@@ -43,8 +45,9 @@ DARK = Palette(
     plate="#14171c",
     text="#e8ebef",
     faint="#a3adb8",
-    lane="#2d343d",
-    boxes=("#20638f", "#8a5a08", "#1e6c53"),
+    lane="#262b32",
+    boxes=("#22699a", "#94610a", "#1f7359"),
+    faintest=0.4,
     on_box="#f3f6f9",
     constant="#59636f",
     activations="#95517a",
@@ -61,7 +64,7 @@ def blend(color: str, ground: str, share: float) -> str:
 def box_colors(palette: Palette, chunks: int) -> dict[str, str]:
     """The colour of every class of boxes, `F0` to `W` and the last chunk."""
     return {
-        f"{phase}{rank}": blend(color, palette.plate, _PALEST * rank / max(1, chunks - 1))
+        f"{phase}{rank}": blend(color, palette.plate, palette.faintest * rank / max(1, chunks - 1))
         for phase, color in zip(PHASES, palette.boxes, strict=True)
         for rank in range(chunks)
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
@@ -126,10 +127,10 @@ def test_only_what_is_there_is_drawn_and_explained() -> None:
     assert "url(#" not in timeline_svg(plain)
 
 
-def test_later_chunks_are_paler() -> None:
+def test_later_chunks_are_fainter() -> None:
     root = _root(forwards_of_a_v())
     assert [e.get("class") for e in _boxes(root)] == ["F0", "F1", "F0", "F1"]
-    assert "paler: later chunks of a device" in _words(root)
+    assert "fainter: later chunks of a device" in _words(root)
     assert "F of micro-batch 0, chunk 1: 3 to 4 s" in [e.text for e in root.iter(f"{SVG}title")]
 
 
@@ -141,7 +142,13 @@ def test_text_can_be_read(palette: Palette) -> None:
     for text, ground in itertools.product((palette.text, palette.faint), (palette.plate,)):
         assert _contrast(text, ground) >= 4.5
     assert _contrast(palette.limit, palette.lane) >= 3  # 1.4.11: what is no text
-    assert len({palette.lane, palette.plate, *box_colors(palette, 3).values()}) == 11
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
+def test_no_two_colours_are_alike(palette: Palette) -> None:
+    grounds = (palette.lane, palette.constant, palette.activations, palette.plate)
+    for one, other in itertools.combinations((*box_colors(palette, 2).values(), *grounds), 2):
+        assert math.dist(_channels(one), _channels(other)) > 24, (one, other)
 
 
 def test_dark_colours_are_for_dark_viewers_only() -> None:
@@ -179,6 +186,10 @@ def _contrast(one: str, other: str) -> float:
 
 def _luminance(color: str) -> float:
     """Relative luminance (WCAG 2.1)."""
-    values = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    values = [value / 255 for value in _channels(color)]
     linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in values]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _channels(color: str) -> list[int]:
+    return [int(color[at : at + 2], 16) for at in (1, 3, 5)]
