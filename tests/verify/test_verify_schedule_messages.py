@@ -72,7 +72,7 @@ def test_one_queue_per_device_can_hang_where_queues_per_pair_do_not() -> None:
     assert set(stuck(CIRCLE, sent, one_queue=True)) >= {(5, 0, "F"), (6, 0, "F")}
 
 
-@pytest.mark.parametrize("stages", [2, 4, 8])
+@pytest.mark.parametrize("stages", [2, 4, 8, 16])
 @pytest.mark.parametrize("family", ["gpipe", "one_f_one_b", "zb_h1", "zb_h2"])
 def test_fixed_families_pass_on_one_queue(stages: int, family: str) -> None:
     time = StageTime(1.0, 1.0, 1.0, 0.0, family in ("gpipe", "one_f_one_b"))
