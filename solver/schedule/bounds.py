@@ -46,7 +46,7 @@ def bound_operators(operators: Operators) -> float:
         if not kinds:
             continue
         bound = max(bound, _one_machine(operators, kinds, around))
-        if len(_forwards(operators, device)) > 1:
+        if device < len(operators.capacity) and len(_forwards(operators, device)) > 1:
             bound = max(bound, _ramp(operators, device, around))
             bound = max(bound, _residence(operators, device, around, trips))
     return bound

@@ -64,6 +64,9 @@ def solve_order(
 
     "infeasible" is answered only when a second configuration agrees.
     """
+    ends = {op: around.heads[op] + _duration(around, op) for op in around.free}
+    if not around.hint and any(end > around.latest_end(op) for op, end in ends.items()):
+        return Answer("infeasible", around.lower, 0.0)  # pins that wait for each other
     model, starts = _build(around)
     answer = _run(model, starts, around, effort, _parameters(effort), on_order)
     if answer.status == "infeasible":

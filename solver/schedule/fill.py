@@ -13,6 +13,7 @@ from solver.schedule.operators import Operators, Order
 
 def fill(operators: Operators, order: Order) -> Order:
     """`order` with a sequence for every machine that has none. One that deadlocks stays unsound."""
+    order = (*order, *(() for _ in operators.on_machine[len(order) :]))
     loose = [m for m, s in enumerate(order) if not s and operators.on_machine[m]]
     return _Simulation(operators, order, loose).run() if loose else order
 

@@ -25,9 +25,9 @@ class Neighbourhood:
     `before[m]` and `after[m]` are the fixed operators of machine m; `opening[m]` is when the
     machine falls free; `hint` has the current start of every free operator, or nothing; `upper` is
     the current objective, `lower` a bound on that of every schedule which keeps the frame, without
-    soft pins. By `horizon` everything has ended; `ends` are those of operators that soft pins put first.
-    With `spans` the largest span counts instead of the makespan; a window of a span problem has
-    fixed first starts instead (`solver.schedule.span`).
+    soft pins. By `horizon` everything has ended; `ends` are those of operators that soft pins put
+    first. With `spans` the largest span counts instead of the makespan; a window of a span problem
+    has fixed first starts instead (`solver.schedule.span`).
     """
 
     operators: Operators

@@ -226,8 +226,9 @@ def _validate_pin(pin: OrderPin, problem: ScheduleProblem) -> None:
         is_there = 0 <= chunk < len(problem.chunks) and 0 <= microbatch < problem.microbatches
         if not is_there or phase not in ("F", "B", "W"):
             raise ValueError(f"a pin names {phase}({chunk}, {microbatch}), which is not there")
-    if pin.before == pin.after:
-        raise ValueError("a pin orders an operator before itself")
+    (c, phase, m), (d, other, n) = pin.before, pin.after
+    if (c, m) == (d, n) and "FBW".index(phase) >= "FBW".index(other):
+        raise ValueError(f"a pin puts {phase} before {other} of one micro-batch of a chunk")
     if pin.weight is not None:
         _need_nonnegative((pin.weight,), "the weight of a pin")
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from solver.schedule import families
 from solver.schedule.bounds import round_trips
-from solver.schedule.families import zero_bubble
+from solver.schedule.families import v_any_memory, zero_bubble
 from solver.schedule.feasibility import one_by_one
 from solver.schedule.fill import fill
 from solver.schedule.greedy import Priority, list_schedule
 from solver.schedule.memory import fits
-from solver.schedule.operators import Kind, Operators, Order, lower
+from solver.schedule.operators import Kind, Operators, Order, Wish, lower
 from solver.schedule.problem import ScheduleProblem
 from solver.schedule.retime import broken, makespan, retime
 from solver.schedule.span import late, span
+
+ALL_SETS = 4
+"""Most soft pins of which every set is tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +35,43 @@ class Timed:
 
 
 def timed(operators: Operators, order: Order) -> Timed | None:
-    """`order` with the best times, or None when it deadlocks or exceeds a capacity."""
-    if not fits(operators, order):
-        return None
-    starts = retime(operators, order)
+    """`order` with the best times, or None when it deadlocks or exceeds a capacity.
+
+    An order leaves open which soft pins are worth waiting for: of up to `ALL_SETS` every set is
+    tried, of more each one in turn, the dearest first.
+    """
+    best = _timed(operators, order) if fits(operators, order) else None
+    if best is None or not best.broken:
+        return best
+    if len(operators.wishes) <= ALL_SETS:
+        sets = itertools.product((False, True), repeat=len(operators.wishes))
+        for kept in sets:
+            best = _better(
+                best, _timed(operators, order, itertools.compress(operators.wishes, kept))
+            )
+        return best
+    waited: list[Wish] = []
+    for wish in sorted(operators.wishes, key=lambda one: -one.weight):
+        found = _timed(operators, order, [*waited, wish])
+        if found is not None and found.value < best.value:
+            best = found
+            waited.append(wish)
+    return best
+
+
+def _better(one: Timed, other: Timed | None) -> Timed:
+    return one if other is None or one.value <= other.value else other
+
+
+def _timed(operators: Operators, order: Order, kept: Iterable[Wish] = ()) -> Timed | None:
+    """`order` with earliest times that keep these pins; of spans, with late first starts."""
+    musts = (*operators.musts, *((wish.before, wish.after) for wish in kept))
+    bound = replace(operators, musts=musts)
+    starts = retime(bound, order)
     if starts is None:
         return None
     if operators.span:
-        starts = late(operators, order, starts)
+        starts = late(bound, order, starts)
     wishes = broken(operators, starts)
     end = makespan(operators, order, starts)
     value = span(operators, order, starts) if operators.span else end
@@ -67,6 +100,8 @@ def source_first(kind: Kind, after: float) -> tuple[float, ...]:
 
 
 PRIORITIES: tuple[Priority, ...] = (backward_first, forward_first, release_first, source_first)
+SPLIT = ("zb_h2", "zb_h1", "zb_v", "v_half", "v_min", "dualpipe", "dualpipe_v")
+FUSED = ("one_f_one_b", "interleaved")
 THROTTLES = tuple(share / 20 for share in range(12, 37, 2))
 """Tried multiples of the memory share that a chunk's round trip asks for."""
 
@@ -128,12 +163,14 @@ def _orders(problem: ScheduleProblem, operators: Operators, quick: bool) -> Iter
     With several chunks on a device also throttled ones: each chunk may have as many micro-batches
     in flight as its share of the memory, in proportion to its round trip (Little's law).
     """
-    names = ("zb_h2", "zb_h1") if problem.split_backward else ("one_f_one_b", "interleaved")
+    names = SPLIT if problem.split_backward else FUSED
     for name in names:
         if families.refusal(problem, name) is None:
             yield fill(operators, families.family_order(operators, name))
     if problem.split_backward and families.refusal(problem, "zb_h1") is None:
         yield fill(operators, zero_bubble.order(operators))
+    if problem.split_backward and families.refusal(problem, "v_half") is None:
+        yield fill(operators, v_any_memory.order(operators))
     throttles: list[Mapping[int, int]] = [{}]
     if len(problem.chunks) > problem.devices:
         throttles += [_in_flight(operators, x) for x in ((1.0,) if quick else THROTTLES)]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from solver.schedule import Chunk, Edge, ScheduleProblem
+from solver.schedule import Chunk, Edge, OrderPin, ScheduleProblem
 
 Times = tuple[float, float, float]
 
@@ -80,4 +80,64 @@ def small_problems(draw: st.DrawFn, chunks_up_to: int, microbatches_up_to: int) 
         tuple(float(draw(st.integers(2, 9))) for _ in range(devices)),
         tuple(scale * draw(whole) for _ in range(devices)),
         draw(st.booleans()),
+    )
+
+
+@st.composite
+def small_networks(draw: st.DrawFn, pinned: bool = False) -> ScheduleProblem:
+    """Two or three chunks with messages on links, a second stream, and pins on orders if asked."""
+    size = draw(st.integers(2, 3))
+    devices = draw(st.integers(1, 2))
+    links = draw(st.integers(0, 2))
+    chunks = []
+    for c in range(size):
+        stream = draw(st.integers(0, 1))
+        held = 0 if stream else draw(st.integers(0, 2))
+        chunks.append(
+            Chunk(
+                f"c{c}",
+                draw(st.integers(0, devices - 1)),
+                float(draw(st.integers(1, 4))),
+                float(draw(st.integers(0, 4))),
+                float(draw(st.integers(0, 3))),
+                float(held),
+                float(draw(st.integers(0, held))),
+                0.0,
+                stream,
+            )
+        )
+    ways = st.none() if not links else st.one_of(st.none(), st.integers(0, links - 1))
+    edges = tuple(
+        Edge(
+            i,
+            j,
+            float(draw(st.integers(0, 2))),
+            float(draw(st.integers(1, 3))),
+            draw(ways),
+            draw(ways),
+        )
+        for i in range(size)
+        for j in range(i + 1, size)
+        if draw(st.booleans())
+    )
+    microbatches = draw(st.integers(1, 2)) if size == 2 else 1
+    places = st.tuples(
+        st.integers(0, size - 1), st.sampled_from(("F", "B", "W")), st.integers(0, microbatches - 1)
+    )
+    pins = tuple(
+        OrderPin(before, after, draw(st.one_of(st.none(), st.integers(0, 6).map(float))))
+        for before, after in draw(st.lists(st.tuples(places, places), max_size=2 * pinned))
+        if (before[0], before[2]) != (after[0], after[2])
+        or "FBW".index(before[1]) < "FBW".index(after[1])
+    )
+    return ScheduleProblem(
+        devices,
+        tuple(chunks),
+        edges,
+        microbatches,
+        tuple(float(draw(st.integers(2, 4))) for _ in range(devices)),
+        tuple(float(draw(st.integers(0, 3))) for _ in range(devices)),
+        draw(st.booleans()),
+        links=links,
+        pins=pins,
     )

@@ -28,8 +28,8 @@ def refusal(problem: ScheduleProblem) -> str | None:
 
 def order(operators: Operators) -> Order:
     """Warm-up forwards, one forward and one backward in turn, the remaining backwards."""
-    count, devices = operators.microbatches, len(operators.on_machine)
-    chunks = len(operators.kinds) // 2
+    count, devices = operators.microbatches, len(operators.capacity)
+    chunks = operators.chunks
     rounds = chunks // devices
     # Visits of a device in order: (chunk's number on the device, micro-batch).
     visits = [
