@@ -18,9 +18,9 @@ from solver.verify.compare import (
     memory_violations,
     mesh_violations,
     pin_violations,
-    stage_violations,
     time_violations,
 )
+from solver.verify.compare_stages import stage_violations
 from solver.verify.decisions import read_decisions
 from solver.verify.evaluate import Priced, finish, price
 from solver.verify.families import order_violations
@@ -34,6 +34,7 @@ from solver.verify.plan import join
 from solver.verify.proposal import Proposal, propose
 from solver.verify.report import Report, Violation
 from solver.verify.simulate import by_stage, completeness, replay
+from solver.verify.virtual_stages import renumbered, unplaced
 
 FORMAT = "mmp-plan/1"
 
@@ -89,18 +90,21 @@ def _schedule(priced: Priced) -> Iterator[Violation]:
     """The schedule is complete, keeps its times and waits, and follows its family."""
     plan, times = priced.plan, priced.times
     schedule, count = plan.decisions.schedule, plan.frame.microbatches
-    incomplete = tuple(completeness(schedule, times.stages, count))
+    incomplete = tuple(unplaced(schedule, plan.places))
+    virtual = () if incomplete else renumbered(schedule, plan.places)
+    incomplete = incomplete or tuple(completeness(virtual, times.virtual, count))
     if incomplete:
         yield from incomplete
         return
-    wrong_times = tuple(replay(schedule, times.stages, times.edges))
+    family, edges = plan.decisions.family, times.edges
+    wrong_times = tuple(replay(virtual, times.virtual, edges, plan.places))
     yield from wrong_times
-    rows = by_stage(schedule, plan.stages)
-    yield from order_violations(plan.decisions.family, rows, times.stages, times.edges, count)
-    crossed = tuple(message_violations(rows, times.edges))
+    rows = by_stage(virtual, plan.stages, plan.places)
+    yield from order_violations(family, rows, times.virtual, edges, count, plan.places)
+    crossed = tuple(message_violations(rows, edges))
     yield from crossed
     if not wrong_times and not crossed:
-        yield from deadlock_violations(rows, times.edges)
+        yield from deadlock_violations(rows, edges)
 
 
 def _results(claims: Claims, figures: Figures, priced: Priced) -> Iterator[Violation]:

@@ -23,18 +23,34 @@ class ObjectiveClaim:
 
 
 @dataclass(frozen=True, slots=True)
-class StageClaim:
-    """One entry of `pipeline.stages`; seconds, and the bytes that a micro-batch holds."""
+class ContentClaim:
+    """What a stage or a chunk holds; seconds, and the bytes that a micro-batch holds."""
 
-    stage: int
     operators: tuple[str, ...]
     units: tuple[str, ...]
     forward: float
     input_grad: float
     weight_grad: float
-    tail: float
     activations: float
     released_by_input_grad: float
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkClaim:
+    """One entry of the `chunks` of a stage."""
+
+    content: ContentClaim
+    fused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StageClaim:
+    """One entry of `pipeline.stages`; `tail` in seconds. Of one chunk, `chunks` are not listed."""
+
+    stage: int
+    content: ContentClaim
+    tail: float
+    chunks: tuple[ChunkClaim, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +114,8 @@ class Claims:
     devices: int
     axes: tuple[tuple[str, int], ...]
     storage: tuple[tuple[str, StorageClaim], ...]
+    chunks: int | None
+    placement: str | None
     stages: tuple[StageClaim, ...]
     fused: tuple[bool, ...]
     bubble: float
@@ -122,6 +140,8 @@ def read_claims(document: Fields) -> Claims:
             (name, _storage(entry))
             for name, entry in document.nested("parameters").nested_entries()
         ),
+        chunks=pipeline.integer("chunks") if "chunks" in pipeline.field_names else None,
+        placement=pipeline.text_or_null("placement"),
         stages=tuple(_stage(entry) for entry in pipeline.nested_list("stages")),
         fused=pipeline.booleans("fused"),
         bubble=pipeline.number("bubble"),
@@ -143,14 +163,26 @@ def _objective(entry: Fields) -> ObjectiveClaim:
 
 
 def _stage(entry: Fields) -> StageClaim:
+    has_chunks = "chunks" in entry.field_names
     return StageClaim(
         stage=entry.integer("stage"),
+        content=_content(entry),
+        tail=entry.number("tail_s"),
+        chunks=tuple(map(_chunk, entry.nested_list("chunks"))) if has_chunks else (),
+    )
+
+
+def _chunk(entry: Fields) -> ChunkClaim:
+    return ChunkClaim(_content(entry), entry.boolean("fused"))
+
+
+def _content(entry: Fields) -> ContentClaim:
+    return ContentClaim(
         operators=entry.names("operators"),
         units=entry.names("units"),
         forward=entry.number("forward_s"),
         input_grad=entry.number("input_grad_s"),
         weight_grad=entry.number("weight_grad_s"),
-        tail=entry.number("tail_s"),
         activations=entry.number("activation_bytes"),
         released_by_input_grad=entry.number("released_by_input_grad_bytes"),
     )

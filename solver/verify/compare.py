@@ -6,11 +6,9 @@ import math
 from collections.abc import Iterator
 
 from dsl.spec import Mesh
-from solver.verify.claims import Claims, MemoryClaim, PinClaim, StageClaim
-from solver.verify.evaluate import Priced
+from solver.verify.claims import Claims, MemoryClaim, PinClaim
 from solver.verify.figures import Bill, Figures, StageMemory
 from solver.verify.layouts import product
-from solver.verify.memory import stage_saved
 from solver.verify.plan import Plan
 from solver.verify.report import RELATIVE, Violation, at_most, differs
 
@@ -20,40 +18,6 @@ def mesh_violations(claims: Claims, mesh: Mesh) -> Iterator[Violation]:
     axes = tuple((axis.name, axis.size) for axis in mesh.axes)
     if claims.axes != axes or claims.devices != mesh.devices:
         yield Violation("mesh", "this is not the mesh of the spec", "mesh")
-
-
-def stage_violations(claims: Claims, priced: Priced) -> Iterator[Violation]:
-    """Stages hold what the decisions say, and take the recomputed times and bytes."""
-    times = priced.times.stages
-    where = "pipeline.stages"
-    if [claim.stage for claim in claims.stages] != list(range(len(times))):
-        yield Violation("stage-list", f"there must be stages 0..{len(times) - 1}", where)
-        return
-    if claims.fused != tuple(time.fused for time in times):
-        message = "a stage is fused exactly where its backward cannot be split"
-        yield Violation("stage-fused", message, "pipeline.fused")
-    for claim, time in zip(claims.stages, times, strict=True):
-        at = f"{where}[{claim.stage}]"
-        yield from _stage_content(claim, priced.plan, at)
-        yield from differs("stage-time", f"{at}.forward_s", claim.forward, time.forward)
-        yield from differs("stage-time", f"{at}.input_grad_s", claim.input_grad, time.input_grad)
-        yield from differs("stage-time", f"{at}.weight_grad_s", claim.weight_grad, time.weight_grad)
-        yield from differs("stage-time", f"{at}.tail_s", claim.tail, time.tail)
-        held = stage_saved(priced.plan, claim.stage)
-        early = held.total if time.fused else held.until_input_grad
-        claimed = claim.released_by_input_grad
-        yield from differs("stage-memory", f"{at}.activation_bytes", claim.activations, held.total)
-        yield from differs("stage-memory", f"{at}.released_by_input_grad_bytes", claimed, early)
-
-
-def _stage_content(claim: StageClaim, plan: Plan, where: str) -> Iterator[Violation]:
-    units = plan.units_on(claim.stage)
-    operators = [name for unit in units for name in unit.operators]
-    if sorted(claim.units) != sorted(unit.name for unit in units):
-        yield Violation("stage-content", "these are not the units of the stage", f"{where}.units")
-    if sorted(claim.operators) != sorted(operators):
-        message = "these are not the operators of the stage"
-        yield Violation("stage-content", message, f"{where}.operators")
 
 
 def memory_violations(claims: Claims, figures: Figures, plan: Plan) -> Iterator[Violation]:

@@ -17,13 +17,15 @@ Cuts = tuple[tuple[str, tuple[str, ...]], ...]
 class OperatorChoice:
     """The cuts of an operator (tied indices are not written), its stage, and its unit's recompute.
 
-    `cuts` is None where the document leaves it to the measured variant.
+    `cuts` is None where the document leaves it to the measured variant. `turn` is the number of its
+    chunk among those of the stage.
     """
 
     cuts: Cuts | None
     stage: int
     recompute: bool
     variant: str | None = None
+    turn: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ def _operator(entry: Fields) -> OperatorChoice:
         stage=entry.integer("stage"),
         recompute=entry.boolean("recompute"),
         variant=variant,
+        turn=entry.integer("chunk") if "chunk" in entry.field_names else 0,
     )
 
 
@@ -118,8 +121,9 @@ def _action(entry: Fields, found: list[Violation]) -> Action:
         phase=phases.get(phase, "F"),
         start=entry.number("start_s"),
         end=entry.number("end_s"),
+        turn=entry.integer("chunk"),
     )
-    if entry.integer("device") != action.stage or entry.integer("chunk") != 0:
-        message = "a stage has one chunk, 0, on the device of its own number"
+    if entry.integer("device") != action.stage:
+        message = "a stage is on the device of its own number"
         found.append(Violation("field-value", message, entry.where))
     return action

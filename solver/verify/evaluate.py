@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from dsl.spec import Spec
 from solver.verify.decisions import Decisions
-from solver.verify.figures import Action, Figures, StageMemory
+from solver.verify.figures import Action, Figures, Saved, StageMemory
 from solver.verify.legal_storage import level_violations
 from solver.verify.legality import violations
 from solver.verify.limits import limit_bills
-from solver.verify.memory import peak_in_flight, stage_memory, stage_saved
+from solver.verify.memory import peak_in_flight, stage_memory, virtual_stage_saved
 from solver.verify.pins import pin_bills
 from solver.verify.plan import Plan, join
 from solver.verify.proposal import propose
@@ -40,8 +40,8 @@ def price(plan: Plan) -> Priced:
 
 
 def evaluate(decisions: Decisions, spec: Spec, order: Order) -> Figures:
-    """Every figure of a plan whose stages run their operators in `order`, each as early as it can
-    (the times in `decisions.schedule` are not looked at).
+    """Every figure of a plan whose stages, of one chunk each, run their operators in `order`, each
+    as early as it can (the times in `decisions.schedule` are not looked at).
 
     Raises IllegalDecisionsError, and DeadlockError for an order that cannot be run.
     """
@@ -53,7 +53,7 @@ def evaluate(decisions: Decisions, spec: Spec, order: Order) -> Figures:
     if found:
         raise IllegalDecisionsError(f"{found[0].where}: {found[0].message}")
     priced = price(plan)
-    return finish(priced, run(order, priced.times.stages, priced.times.edges))
+    return finish(priced, run(order, priced.times.virtual, priced.times.edges))
 
 
 def finish(priced: Priced, schedule: Sequence[Action]) -> Figures:
@@ -84,10 +84,10 @@ def finish(priced: Priced, schedule: Sequence[Action]) -> Figures:
 def _memory(priced: Priced, schedule: Sequence[Action]) -> tuple[StageMemory, ...]:
     plan = priced.plan
     rows = by_stage(schedule, plan.stages)
-    peaks = (
-        peak_in_flight(row, stage_saved(plan, stage), time.fused)
-        for stage, (row, time) in enumerate(zip(rows, priced.times.stages, strict=True))
-    )
+    held: list[list[Saved]] = [[] for _ in rows]
+    for number, (stage, time) in enumerate(zip(plan.places, priced.times.virtual, strict=True)):
+        held[stage].append(virtual_stage_saved(plan, number, time.fused))
+    peaks = (peak_in_flight(row, here) for row, here in zip(rows, held, strict=True))
     return tuple(
         stage_memory(plan, stage, priced.holdings, peak) for stage, peak in enumerate(peaks)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 from solver.verify.chunk_families import CHUNKED_FAMILIES, departures
@@ -52,14 +53,22 @@ def order_violations(
     times: Sequence[StageTime],
     edges: Sequence[Edge],
     microbatches: int,
+    places: Sequence[int] | None = None,
 ) -> Iterator[Violation]:
-    """A stage whose order is not the family's; a single stage has nothing to interleave."""
+    """A stage whose order is not the family's; a single stage has nothing to interleave.
+
+    `places` are the stages of virtual stages (None: each has its own), which actions and edges
+    name.
+    """
     where = "pipeline.schedule"
     if family in CHUNKED_FAMILIES and len(rows) > 1:
         orders = [[(a.stage, a.microbatch, a.phase) for a in row] for row in rows]
         pairs = [(edge.source, edge.target) for edge in edges]
-        for words in departures(family, len(rows), range(len(rows)), pairs, orders):
+        for words in departures(family, len(rows), places or range(len(rows)), pairs, orders):
             yield Violation("schedule-family", words, where)
+        return
+    if family == "gpipe":
+        yield from _departures_from_gpipe(rows)
         return
     fixed = fixed_order(family, times, edges, microbatches)
     for stage, wanted in enumerate(fixed or ()):
@@ -67,6 +76,19 @@ def order_violations(
         if found != wanted:
             message = f"stage {stage} does not follow the order of `{family}`"
             yield Violation("schedule-family", message, where)
+
+
+def _departures_from_gpipe(rows: Sequence[Sequence[Action]]) -> Iterator[Violation]:
+    """GPipe takes all micro-batches through the forwards of a chunk after another, then through
+    their backwards."""
+    for stage, row in enumerate(rows):
+        order = [(action.phase, action.stage, action.microbatch) for action in row]
+        kinds = [kind for kind, _ in itertools.groupby(order, key=lambda x: x[:2])]
+        phases = [phase for phase, _ in kinds]
+        in_turn = all(a < b for (*x, a), (*y, b) in itertools.pairwise(order) if x == y)
+        if len(kinds) > len(set(kinds)) or phases != sorted(phases, reverse=True) or not in_turn:
+            message = f"stage {stage} does not follow the order of `gpipe`"
+            yield Violation("schedule-family", message, "pipeline.schedule")
 
 
 def _depths(stages: int, edges: Sequence[Edge]) -> list[int]:

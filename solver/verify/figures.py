@@ -25,7 +25,8 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class StageTime:
-    """Seconds per micro-batch of each phase of a stage, and of its work once per step (`tail`).
+    """Seconds per micro-batch of each phase of a stage, and of its work once per step (`tail`); or
+    of a virtual stage (`solver.verify.virtual_stages`), which has no tail.
 
     Where `fused`, `input_grad` holds the whole backward and `weight_grad` is 0.
     """
@@ -73,7 +74,7 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """Stage `target` reads what `source` produced, `delay` seconds after it is done."""
+    """Virtual stage `target` reads what `source` produced, `delay` seconds after it is done."""
 
     source: int
     target: int
@@ -111,13 +112,15 @@ class StageMemory:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One operator of the schedule: a phase of a stage for a micro-batch, in seconds."""
+    """One operator of the schedule: a phase of a stage for a micro-batch, in seconds. `turn` is the
+    number of its chunk among those of the stage."""
 
     stage: int
     microbatch: int
     phase: Phase
     start: float
     end: float
+    turn: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,14 @@ Rules run in the order of `PHASES`; a later phase may rely on what an earlier on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from solver.verify.families import FIXED_FAMILIES
 from solver.verify.legal_cuts import cut_violations
 from solver.verify.proposal import Proposal
 from solver.verify.report import Violation
+from solver.verify.virtual_stages import number
 
 Rule = Callable[[Proposal], Iterable[Violation]]
 
@@ -110,36 +111,52 @@ def microbatches(proposal: Proposal) -> Iterator[Violation]:
 
 
 def stages_exist(proposal: Proposal) -> Iterator[Violation]:
-    """Operators sit on stages that exist, all of a unit on one, and no stage is empty."""
-    count = proposal.stages
-    used: list[bool] = [False] * count
+    """Operators sit on stages and in chunks that exist, all of a unit in one, and none is empty."""
+    count, places = proposal.stages, proposal.places
+    used: list[bool] = [False] * len(places)
     for unit in proposal.spec.graph.units:
-        stages = {name: proposal.decisions.operators[name].stage for name in unit.operators}
-        first = next(iter(stages.values()), 0)
-        for name, stage in stages.items():
-            where = f"operators.{name}.stage"
+        choices = {name: proposal.decisions.operators[name] for name in unit.operators}
+        first = next(iter(choices.values()))
+        for name, choice in choices.items():
+            stage, turn, where = choice.stage, choice.turn, f"operators.{name}"
+            at = number(places, stage, turn)
             if not 0 <= stage < count:
-                yield Violation("stage-range", f"there is no stage {stage} of {count}", where)
-            elif stage != first:
-                message = f"unit `{unit.name}` is split between stages {first} and {stage}"
-                yield Violation("stage-unit", message, where)
+                message = f"there is no stage {stage} of {count}"
+                yield Violation("stage-range", message, f"{where}.stage")
+            elif at is None:
+                message = f"there is no chunk {turn} on stage {stage}"
+                yield Violation("stage-range", message, f"{where}.chunk")
+            elif stage != first.stage:
+                message = f"unit `{unit.name}` is split between stages {first.stage} and {stage}"
+                yield Violation("stage-unit", message, f"{where}.stage")
+            elif turn != first.turn:
+                message = f"unit `{unit.name}` is split between chunks {first.turn} and {turn}"
+                yield Violation("stage-unit", message, f"{where}.chunk")
             else:
-                used[stage] = True
-    for stage, is_used in enumerate(used):
+                used[at] = True
+    for at, is_used in enumerate(used):
         if not is_used:
-            yield Violation("stage-empty", "a stage holds at least one unit", f"stage {stage}")
+            yield Violation("stage-empty", f"no unit is {_say(places, at)}", "operators")
 
 
 def stages_ascend(proposal: Proposal) -> Iterator[Violation]:
-    """No tensor is read on an earlier stage than it is made on."""
+    """No tensor is read on an earlier stage, or in an earlier chunk, than it is made."""
+    places, chosen = proposal.places, proposal.decisions.operators
+    at = {name: number(places, choice.stage, choice.turn) for name, choice in chosen.items()}
     for name, write in proposal.wiring.producers.items():
-        made = proposal.decisions.operators[write.operator.name].stage
+        made = at[write.operator.name]
         for read in proposal.wiring.readers.get(name, ()):
-            stage = proposal.decisions.operators[read.operator.name].stage
-            if stage < made:
-                message = f"`{name}` is made on stage {made} and read on stage {stage}"
+            here = at[read.operator.name]
+            if made is not None and here is not None and here < made:
+                message = f"`{name}` is made {_say(places, made)} and read {_say(places, here)}"
                 where = f"operators.{read.operator.name}.stage"
                 yield Violation("stage-order", message, where)
+
+
+def _say(places: Sequence[int], at: int) -> str:
+    stage, turn = places[at], places[:at].count(places[at])
+    chunk = f"in chunk {turn} of stage" if len(places) > len(set(places)) else "on stage"
+    return f"{chunk} {stage}"
 
 
 def recompute(proposal: Proposal) -> Iterator[Violation]:

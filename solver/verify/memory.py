@@ -41,26 +41,28 @@ def stage_memory(
     )
 
 
-def stage_saved(plan: Plan, stage: int) -> Saved:
-    """What a stage keeps of one micro-batch."""
-    return sum((kept(plan, unit) for unit in plan.units_on(stage)), NOTHING)
+def virtual_stage_saved(plan: Plan, virtual_stage: int, fused: bool) -> Saved:
+    """What a virtual stage keeps of one micro-batch; a fused backward frees all of it."""
+    held = sum((kept(plan, unit) for unit in plan.units_in(virtual_stage)), NOTHING)
+    return Saved(held.total, 0.0) if fused else held
 
 
-def peak_in_flight(actions: Sequence[Action], held: Saved, fused: bool) -> float:
-    """The most that a stage holds for micro-batches in flight.
+def peak_in_flight(actions: Sequence[Action], held: Sequence[Saved]) -> float:
+    """The most that a stage holds for micro-batches in flight; `held` is per chunk of it.
 
     `actions` are those of the stage in the order they run, one at a time: what F allocates at its
     start is freed at the ends of B and W, before the next operator starts.
     """
     now = peak = 0.0
     for action in actions:
+        here = held[action.turn]
         if action.phase == "F":
-            now += held.total
+            now += here.total
             peak = max(peak, now)
         elif action.phase == "B":
-            now -= held.total if fused else held.until_input_grad
+            now -= here.until_input_grad
         else:
-            now -= held.until_weight_grad
+            now -= here.until_weight_grad
     return peak
 
 

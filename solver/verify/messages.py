@@ -219,10 +219,11 @@ def deadlock_violations(
 
 
 def _orders(rows: Sequence[Sequence[Action]]) -> list[list[Operator]]:
-    """Stages are their own chunks."""
+    """The chunks are virtual stages."""
     return [[(action.stage, action.microbatch, action.phase) for action in row] for row in rows]
 
 
 def _stage_messages(orders: Rows, edges: Sequence[Edge]) -> tuple[Message, ...]:
     pairs = [(edge.source, edge.target) for edge in edges]
-    return messages(orders, pairs, ["B"] * len(orders))
+    chunks = 1 + max(chunk for order in orders for chunk, _, _ in order)
+    return messages(orders, pairs, ["B"] * chunks)

@@ -20,6 +20,7 @@ from solver.verify.layouts import (
     shard,
 )
 from solver.verify.proposal import Proposal
+from solver.verify.virtual_stages import number
 from solver.verify.wiring import Read, Wiring, Write
 
 
@@ -27,7 +28,8 @@ from solver.verify.wiring import Read, Wiring, Write
 class Plan:
     """Decisions that `legality` has passed, joined to the spec they decide.
 
-    `stage_of` and `recomputed` have every unit.
+    `stage_of`, `virtual_stage_of` and `recomputed` have every unit; `places` is the stage of every
+    virtual stage.
     """
 
     spec: Spec
@@ -37,6 +39,8 @@ class Plan:
     pipeline: tuple[SubAxis, ...]
     shardings: Mapping[str, Sharding]
     stage_of: Mapping[str, int]
+    virtual_stage_of: Mapping[str, int]
+    places: tuple[int, ...]
     recomputed: Mapping[str, bool]
 
     @property
@@ -47,6 +51,11 @@ class Plan:
     def units_on(self, stage: int) -> tuple[Unit, ...]:
         """The units of a stage, in program order."""
         return tuple(u for u in self.spec.graph.units if self.stage_of[u.name] == stage)
+
+    def units_in(self, virtual_stage: int) -> tuple[Unit, ...]:
+        """The units of a virtual stage, in program order."""
+        here = self.virtual_stage_of
+        return tuple(u for u in self.spec.graph.units if here[u.name] == virtual_stage)
 
     def operators_of(self, unit: Unit) -> tuple[Operator, ...]:
         """The operators of a unit, in program order."""
@@ -88,6 +97,9 @@ def join(proposal: Proposal) -> Plan:
     graph = proposal.spec.graph
     frame = proposal.frame
     chosen = proposal.decisions.operators
+    stage_of = {unit.name: chosen[unit.operators[0]].stage for unit in graph.units}
+    turn_of = {unit.name: chosen[unit.operators[0]].turn for unit in graph.units}
+    found = {name: number(proposal.places, stage_of[name], turn_of[name]) for name in stage_of}
     return Plan(
         spec=proposal.spec,
         wiring=proposal.wiring,
@@ -95,6 +107,8 @@ def join(proposal: Proposal) -> Plan:
         frame=frame,
         pipeline=proposal.pipeline,
         shardings={o.name: shard(o, proposal.cuts(o), frame) for o in graph.operators},
-        stage_of={unit.name: chosen[unit.operators[0]].stage for unit in graph.units},
+        stage_of=stage_of,
+        virtual_stage_of={name: chunk for name, chunk in found.items() if chunk is not None},
+        places=proposal.places,
         recomputed={unit.name: chosen[unit.operators[0]].recompute for unit in graph.units},
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from dsl.spec import Operator, Spec, SubAxis
 from solver.verify.decisions import Cuts, Decisions
 from solver.verify.layouts import Frame, product
+from solver.verify.virtual_stages import places
 from solver.verify.wiring import Wiring, wire
 
 
@@ -27,6 +28,11 @@ class Proposal:
     def stages(self) -> int:
         """How many pipeline stages there are."""
         return product(self.pipeline)
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """The stage of every virtual stage."""
+        return places(self.spec.train.pipeline, self.stages)
 
     @property
     def frame(self) -> Frame:

@@ -105,11 +105,14 @@ def run(order: Order, times: Sequence[StageTime], edges: Sequence[Edge]) -> tupl
     return tuple(action for row in actions for action in row)
 
 
-def by_stage(schedule: Sequence[Action], stages: int) -> tuple[tuple[Action, ...], ...]:
-    """The actions of every stage in the order they run (those of a moment: as listed)."""
+def by_stage(
+    schedule: Sequence[Action], stages: int, places: Sequence[int] | None = None
+) -> tuple[tuple[Action, ...], ...]:
+    """The actions of every stage in the order they run (those of a moment: as listed); `places` are
+    the stages of virtual stages, where the actions name these."""
     rows: list[list[Action]] = [[] for _ in range(stages)]
     for action in schedule:
-        rows[action.stage].append(action)
+        rows[action.stage if places is None else places[action.stage]].append(action)
     return tuple(tuple(sorted(row, key=lambda a: (a.start, a.end))) for row in rows)
 
 
@@ -140,9 +143,13 @@ def completeness(
 
 
 def replay(
-    schedule: Sequence[Action], times: Sequence[StageTime], edges: Sequence[Edge]
+    schedule: Sequence[Action],
+    times: Sequence[StageTime],
+    edges: Sequence[Edge],
+    places: Sequence[int] | None = None,
 ) -> Iterator[Violation]:
-    """Check the times of a complete schedule: durations, waiting, and one operator at a time.
+    """Check the times of a complete schedule: durations, waiting, and one operator at a time, also
+    of the virtual stages on one stage (`places`).
 
     Starts may be early by a billionth of the last end, the rounding of sums: many operators early
     by a fixed time would shorten a short step.
@@ -162,7 +169,7 @@ def replay(
             if action.start < ended[wait] + delay - within:
                 message = f"{_say(key)} starts before {_say(wait)} has arrived"
                 yield Violation("schedule-early", message, _where(at))
-    for row in by_stage(schedule, len(times)):
+    for row in by_stage(schedule, len(times), places):
         for one, other in itertools.pairwise(row):
             if other.start < one.end - within:
                 message = f"stage {one.stage} runs two operators at {other.start!r} s"

@@ -1,4 +1,5 @@
-"""Seconds of every stage's phases, its tail, and the collectives behind them (sections 5 and 6)."""
+"""Seconds of every virtual stage's phases, every stage's tail, and the collectives behind them
+(sections 5 and 6)."""
 
 from __future__ import annotations
 
@@ -18,9 +19,11 @@ FUSED_FAMILIES = ("gpipe", "one_f_one_b", "interleaved")
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """The times of all stages, the edges between them, and every collective of a step."""
+    """The times of all stages and virtual stages, the edges between the latter, and every
+    collective of a step. A stage takes what its virtual stages take."""
 
     stages: tuple[StageTime, ...]
+    virtual: tuple[StageTime, ...]
     edges: tuple[Edge, ...]
     calls: tuple[Call, ...]
 
@@ -28,17 +31,24 @@ class Times:
 def stage_times(plan: Plan, holdings: Sequence[Holding]) -> Times:
     """Price every stage of a plan."""
     charges = tuple(_with_repeats(plan, _charges(plan, holdings)))
-    seconds: list[dict[Phase, float]] = [{"F": 0.0, "B": 0.0, "W": 0.0} for _ in range(plan.stages)]
+    empty: dict[Phase, float] = {"F": 0.0, "B": 0.0, "W": 0.0}
+    seconds = [dict(empty) for _ in plan.places]
     for charge in charges:
-        seconds[plan.stage_of[charge.unit]][charge.phase] += charge.seconds
+        seconds[plan.virtual_stage_of[charge.unit]][charge.phase] += charge.seconds
     costs = {held.name: step_cost(plan, held) for held in holdings}
+    virtual = tuple(
+        _virtual_stage(by_phase, is_fused(plan, number)) for number, by_phase in enumerate(seconds)
+    )
     stages = tuple(
-        _stage(by_phase, _tail(stage, holdings, costs), is_fused(plan, stage))
-        for stage, by_phase in enumerate(seconds)
+        _stage(
+            [time for time, place in zip(virtual, plan.places, strict=True) if place == stage],
+            _tail(stage, holdings, costs),
+        )
+        for stage in range(plan.stages)
     )
     per_microbatch = tuple(charge.call for charge in charges if charge.call is not None)
     per_step = tuple(call for cost in costs.values() for call in cost.calls)
-    return Times(stages, stage_edges(plan), (*per_microbatch, *per_step))
+    return Times(stages, virtual, stage_edges(plan), (*per_microbatch, *per_step))
 
 
 def _charges(plan: Plan, holdings: Sequence[Holding]) -> Iterator[Charge]:
@@ -65,18 +75,28 @@ def _tail(stage: int, holdings: Sequence[Holding], costs: Mapping[str, StepCost]
     return sum(costs[held.name].seconds for held in holdings if stage in held.stages)
 
 
-def _stage(seconds: Mapping[Phase, float], tail: float, fused: bool) -> StageTime:
+def _virtual_stage(seconds: Mapping[Phase, float], fused: bool) -> StageTime:
     backward, weight = seconds["B"], seconds["W"]
     if fused:
         backward, weight = backward + weight, 0.0
-    return StageTime(seconds["F"], backward, weight, tail, fused)
+    return StageTime(seconds["F"], backward, weight, 0.0, fused)
 
 
-def is_fused(plan: Plan, stage: int) -> bool:
-    """True where a stage cannot run its weight gradients apart from its input gradients."""
+def _stage(virtual: Sequence[StageTime], tail: float) -> StageTime:
+    return StageTime(
+        sum(time.forward for time in virtual),
+        sum(time.input_grad for time in virtual),
+        sum(time.weight_grad for time in virtual),
+        tail,
+        all(time.fused for time in virtual),
+    )
+
+
+def is_fused(plan: Plan, virtual_stage: int) -> bool:
+    """True where a virtual stage cannot run its weight gradients apart from its input gradients."""
     if plan.decisions.family in FUSED_FAMILIES:
         return True
-    for unit in plan.units_on(stage):
+    for unit in plan.units_in(virtual_stage):
         if plan.recomputed[unit.name]:
             return True
         for operator in plan.operators_of(unit):
@@ -89,17 +109,24 @@ def is_fused(plan: Plan, stage: int) -> bool:
 
 
 def stage_edges(plan: Plan) -> tuple[Edge, ...]:
-    """Which stage reads from which, and how long its messages take."""
+    """Which virtual stage reads from which, and how long its messages take: none within a stage."""
     carried: dict[tuple[int, int], float] = {}
     for name, write in plan.wiring.producers.items():
-        source = plan.stage_of[write.operator.unit]
+        source = plan.virtual_stage_of[write.operator.unit]
         size = local_bytes(plan.spec.graph.tensors[name], plan.produced(write), plan.frame)
         readers = plan.wiring.readers.get(name, ())
-        for target in sorted({plan.stage_of[read.operator.unit] for read in readers}):
+        for target in sorted({plan.virtual_stage_of[read.operator.unit] for read in readers}):
             if target != source:
                 pair = (source, target)
                 carried[pair] = carried.get(pair, 0.0) + size
-    return tuple(Edge(*pair, _delay(plan, carried[pair])) for pair in sorted(carried))
+    return tuple(
+        Edge(source, target, _delay(plan, size) if _is_sent(plan, source, target) else 0.0)
+        for (source, target), size in sorted(carried.items())
+    )
+
+
+def _is_sent(plan: Plan, source: int, target: int) -> bool:
+    return plan.places[source] != plan.places[target]
 
 
 def _delay(plan: Plan, size: float) -> float:

@@ -9,7 +9,7 @@ from solver.verify.decisions import Cuts, Decisions
 from solver.verify.evaluate import evaluate
 from solver.verify.figures import Figures
 from solver.verify.layouts import product
-from solver.verify.memory import stage_saved
+from solver.verify.memory import virtual_stage_saved
 from solver.verify.plan import Plan, join
 from solver.verify.proposal import propose
 from solver.verify.simulate import Order
@@ -167,6 +167,6 @@ def _pipeline(plan: Plan, figures: Figures) -> Json:
 
 def _held(plan: Plan, stage: int, is_fused: bool) -> Json:
     """What a micro-batch holds on a stage, and what the end of its B frees."""
-    held = stage_saved(plan, stage)
-    early = held.total if is_fused else held.until_input_grad
+    held = virtual_stage_saved(plan, stage, is_fused)
+    early = held.until_input_grad
     return {"activation_bytes": held.total, "released_by_input_grad_bytes": early}
