@@ -35,6 +35,7 @@ from solver.schedule.problem import (
     Status,
     is_proved,
 )
+from solver.schedule.second import Again, Second, fewest_transfers, least_memory
 from solver.schedule.span import span
 from solver.schedule.starts import Timed, best_start, family_schedule, timed
 from solver.schedule.ticks import Ticks, in_ticks
@@ -46,6 +47,8 @@ WINDOWS_FIRST = 150
 """From this many operators on, windows improve the start before the whole model is tried."""
 WINDOW_SHARE = 0.4
 """Share of the time for them."""
+SECOND_SHARE = 0.3
+"""Share of the time that is kept for less memory, where that is asked for."""
 
 
 def solve(
@@ -57,13 +60,16 @@ def solve(
     deterministic: bool = False,
     stop: threading.Event | None = None,
     start: Sequence[Action] = (),
+    then: Sequence[Second] = (),
 ) -> ScheduleResult:
     """The best schedule found within `time_limit_s` seconds and a bound that holds.
 
     `on_incumbent` is called with every better schedule, possibly from another thread.
     `deterministic` counts CP-SAT's deterministic time instead of seconds, so that runs repeat
     exactly. Setting `stop` ends the search early with the best schedule so far. `start` are actions
-    of a schedule to start from, all or some; only their order on each device counts.
+    of a schedule to start from, all or some; only their order on each device counts. `then` says
+    what is decided next among schedules with the best objective found: the least peak `memory`, the
+    fewest messages under way (`transfers`); a share of the time is kept for it.
 
     Raises ValueError when the family of the problem is unknown or does not apply, or when `start`
     names an operator that is not there.
@@ -73,6 +79,9 @@ def solve(
         return _fixed_order(problem, report)
     operators = lower(problem, fused=not problem.split_backward)
     effort = Effort(time_limit_s, workers, seed, deterministic, stop or threading.Event())
+    whole_time = Budget(time_limit_s, deterministic)
+    if "memory" in then:
+        effort = replace(effort, seconds=(1 - SECOND_SHARE) * time_limit_s)
     found = _better(completed(operators, start), best_start(problem, operators))
     if found is None and operators.musts:
         answer = _found_by_search(operators, effort)
@@ -89,9 +98,10 @@ def solve(
     bound = max(bound_operators(operators), floor * ticks.seconds)
     best = _Incumbent(problem, operators, found, bound, report)
     best.announce()
-    if best.closed or effort.stop.is_set() or time_limit_s <= 0:
-        return best.result("bound")
-    _search(best, ticks, floor, effort)
+    if not (best.closed or effort.stop.is_set() or time_limit_s <= 0):
+        whole_time.charge(_search(best, ticks, floor, effort))
+    for second in then:
+        best.decide(second, whole_time, effort)
     return best.result("cpsat" if best.bound > bound else "bound")
 
 
@@ -147,6 +157,35 @@ class _Incumbent:
             self.best = found
             self.announce()
 
+    def decide(self, second: Second, budget: Budget, effort: Effort) -> None:
+        """Go on among schedules of the same objective."""
+        if effort.stop.is_set():
+            return
+        if second == "transfers":
+            self.best = fewest_transfers(self.operators, self.best)
+        else:
+            self.best = least_memory(
+                self.problem, self.operators, self.best, self._again(effort), budget
+            )
+        self.announce()
+
+    def _again(self, effort: Effort) -> Again:
+        """Searches a tighter problem until a schedule is as good as this one."""
+
+        def again(tight: ScheduleProblem, seconds: float) -> Timed | None:
+            operators = lower(tight, fused=self.operators.fused)
+            found = best_start(tight, operators)
+            if found is None:
+                return None
+            ticks = in_ticks(operators, found.makespan)
+            one = _Incumbent(tight, operators, found, self.best.value, lambda _: None)
+            floor = math.floor(self.best.value / ticks.seconds)
+            if not one.closed:
+                _search(one, ticks, floor, replace(effort, seconds=seconds))
+            return one.best
+
+        return again
+
     def announce(self) -> None:
         self.report(self.schedule())
 
@@ -174,8 +213,9 @@ class _Incumbent:
         return ScheduleResult(status, schedule, schedule.bound, source)
 
 
-def _search(best: _Incumbent, ticks: Ticks, floor: int, effort: Effort) -> None:
-    """Improve `best` and its bound with CP-SAT. Raises RuntimeError when CP-SAT finds no schedule
+def _search(best: _Incumbent, ticks: Ticks, floor: int, effort: Effort) -> float:
+    """Improve `best` and its bound with CP-SAT, until its objective is `floor`; the deterministic
+    seconds it took. Raises RuntimeError when CP-SAT finds no schedule
     where one is known, in two configurations (a bug of the model)."""
     count = best.operators.count
     budget = Budget(effort.seconds, effort.deterministic)
@@ -184,7 +224,7 @@ def _search(best: _Incumbent, ticks: Ticks, floor: int, effort: Effort) -> None:
         improve(ticks.operators, best.best.order, floor, effort, windows, best.offer)
         budget.charge(windows.spent)
     if count > WHOLE or best.closed or effort.stop.is_set() or budget.left() <= 0.0:
-        return
+        return budget.spent
     known = timed(ticks.operators, best.best.order)
     if known is None:
         raise RuntimeError("the best order is not sound in ticks")
@@ -196,6 +236,7 @@ def _search(best: _Incumbent, ticks: Ticks, floor: int, effort: Effort) -> None:
     if answer.status == "infeasible":
         raise RuntimeError("the schedule model contradicts a checked schedule")
     best.bound = max(best.bound, answer.bound * ticks.seconds)
+    return budget.spent + answer.deterministic_seconds
 
 
 def _whole_ticks(bound: float) -> int:

@@ -27,6 +27,12 @@ def span(operators: Operators, order: Order, starts: Sequence[float]) -> float:
 def late(operators: Operators, order: Order, starts: Sequence[float]) -> list[float]:
     """Start times of a sound order in which no device ends later, and each starts as late as that
     allows. `starts` are its earliest."""
+    firsts = _firsts(operators, order, latest(operators, order, starts))
+    return _sound(retime(_from(operators, firsts), order))
+
+
+def latest(operators: Operators, order: Order, starts: Sequence[float]) -> list[float]:
+    """The latest start times of a sound order in which no device ends later than it does now."""
     lasts = _lasts(operators, order, starts)
     end = max(lasts)
     mirror = replace(
@@ -40,10 +46,7 @@ def late(operators: Operators, order: Order, starts: Sequence[float]) -> list[fl
     )
     backwards = _sound(retime(mirror, tuple(tuple(reversed(s)) for s in order)))
     count = operators.microbatches
-    latest = [
-        end - time - operators.kinds[op // count].duration for op, time in enumerate(backwards)
-    ]
-    return _sound(retime(_from(operators, _firsts(operators, order, latest)), order))
+    return [end - time - operators.kinds[op // count].duration for op, time in enumerate(backwards)]
 
 
 def shifted(operators: Operators, order: Order, starts: Sequence[float]) -> Operators:
