@@ -82,6 +82,14 @@ def _placement(
     return cast(Placement, chosen)
 
 
+def check_recompute(item: syntax.TrainItem | None, family: str | None, report: Reporter) -> None:
+    """MMP419 for full recomputation under a schedule that it leaves nothing to order."""
+    full = item is not None and item.word is not None and item.word.text == "full"
+    if item is not None and full and family in V_SHAPED:
+        message = f"`{family}` needs weight gradients apart, which recomputation joins"
+        raise report.error("MMP419", message, item.span, hint="write `recompute none`")
+
+
 def check_groups(
     pipeline: spec.Pipeline, low: int, high: int, span: Span, report: Reporter
 ) -> None:

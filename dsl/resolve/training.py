@@ -8,7 +8,7 @@ from typing import Literal, cast
 from dsl import spec, syntax
 from dsl.diagnostic import Label
 from dsl.resolve import units
-from dsl.resolve.chunks import check_family, check_groups, resolve_chunks
+from dsl.resolve.chunks import check_family, check_groups, check_recompute, resolve_chunks
 from dsl.resolve.expressions import integer
 from dsl.resolve.fields import measure
 from dsl.resolve.hardware import sub_axes
@@ -108,6 +108,7 @@ class TrainSettings:
         if low is not None and high is not None:
             check_groups(pipeline, low, high, self._items["microbatches"].span, self._report)
         item = self._items.get("recompute")
+        check_recompute(item, pipeline.family, self._report)
         word = item.word.text if item is not None and item.word is not None else "auto"
         mode = cast(Literal["auto", "none", "full"], word)
         return spec.Train(

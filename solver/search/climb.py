@@ -137,7 +137,7 @@ class Climb:
                 selection = self._careless(pattern, held)
             if selection is None:
                 return
-            if self.search.spec.train.recompute == "auto":
+            if self.ready.recompute_mode() == "auto":
                 fitted = Refit(self.ready, selection, self.ceiling).pattern(pattern.chunk_of)
                 if respects(self.ready.pins, fitted):
                     self._note(selection, fitted)
@@ -154,7 +154,7 @@ class Climb:
         return choose(self.ready.tables, terms, math.inf, limits, prove=False).selection
 
     def _stage_map(self, selection: Selection, held: list[int]) -> Pattern | None:
-        mode = self.search.spec.train.recompute
+        mode = self.ready.recompute_mode()
         if len(held) == 1 and mode != "auto":
             return None
         model = StageModel(
@@ -209,7 +209,7 @@ class Climb:
         if chunk_of is None or not is_monotone(self.ready, chunk_of):
             return
         candidates = [replace(pattern, chunk_of=chunk_of)]
-        if self.search.spec.train.recompute == "auto":
+        if self.ready.recompute_mode() == "auto":
             candidates.append(refit.pattern(chunk_of))
         for candidate in dict.fromkeys(candidates):
             if respects(self.ready.pins, candidate):

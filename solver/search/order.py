@@ -14,14 +14,10 @@ from solver.schedule.families import refusal
 from solver.stages.figures import StageFigures
 from solver.stages.pattern import Pattern
 
-JOINED: dict[str, str | None] = {
-    "zb_h1": "one_f_one_b",
-    "zb_h2": None,
-    "zb_v": None,
-    "v_half": None,
-    "v_min": None,
-}
+JOINED: dict[str, str | None] = {"zb_h1": "one_f_one_b", "zb_h2": None}
 """What is left of a family that moves weight gradients when every chunk runs them in its B."""
+APART = ("zb_v", "v_half", "v_min")
+"""Families that need the weight gradients of every chunk apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +65,8 @@ def takes(family: str | None, pattern: Pattern, edges: Iterable[Edge], microbatc
     """Whether a schedule family has an order for chunks that depend on each other like this."""
     if family is None:
         return True
+    if family in APART and any(pattern.again):
+        return False
     chunks = tuple(Chunk("", stage, 0.0, 0.0, 0.0, 0.0, 0.0) for stage in pattern.placement)
     none = (0.0,) * pattern.stages
     problem = ScheduleProblem(
@@ -80,12 +78,14 @@ def takes(family: str | None, pattern: Pattern, edges: Iterable[Edge], microbatc
 def quick(f: StageFigures, microbatches: int, capacity: float, family: str | None) -> float:
     """A makespan reached by a constructive schedule (infinite: none fits)."""
     problem = schedule_problem(f, microbatches, capacity, family)
-    if not fits(f, capacity) or not _has_order(problem):
+    if not fits(f, capacity) or not _has_order(problem, f):
         return float("inf")
     return estimate(problem)
 
 
-def _has_order(problem: ScheduleProblem) -> bool:
+def _has_order(problem: ScheduleProblem, f: StageFigures) -> bool:
+    if problem.family in APART and any(f.fused):
+        return False
     return problem.family is None or refusal(problem, problem.family) is None
 
 
@@ -112,7 +112,7 @@ def order(
 ) -> Ordered:
     """The best schedule found; the weight gradient of a fused chunk is part of its B."""
     problem = schedule_problem(f, microbatches, capacity, family)
-    if not fits(f, capacity) or not _has_order(problem):
+    if not fits(f, capacity) or not _has_order(problem, f):
         return Ordered(None, float("inf"), float("inf"), True)
     result = solve_schedule(
         problem,

@@ -139,7 +139,7 @@ def chunk_maps(ready: Ready) -> list[tuple[int, ...]] | None:
 def _recomputations(ready: Ready, chunk_of: tuple[int, ...]) -> Iterator[tuple[bool, ...]]:
     """How many layers of each class recompute in each chunk. Layers of one class in one chunk are
     alike, so the first ones do."""
-    mode = ready.problem.spec.train.recompute
+    mode = ready.recompute_mode()
     layers, wishes = ready.layers(), ready.recompute_wishes()
     if mode != "auto":
         yield (mode == "full",) * len(layers)
@@ -157,7 +157,7 @@ def _recomputations(ready: Ready, chunk_of: tuple[int, ...]) -> Iterator[tuple[b
 def starts(ready: Ready, effort: Effort) -> Iterator[Pattern]:
     """Balanced stage maps (or any that the pins allow): without recomputation, then with it
     everywhere."""
-    mode = ready.problem.spec.train.recompute
+    mode = ready.recompute_mode()
     layers, wishes = ready.layers(), ready.recompute_wishes()
     on_stage = placement(ready.problem.spec.train.pipeline, ready.problem.split.stages)
     chunk_of = _balanced(layers, len(on_stage))

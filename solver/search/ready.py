@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from solver.search.order import APART
 from solver.sharding.lower.tables import Tables
 from solver.sharding.problem import ShardingProblem
 from solver.space.pins import PinMasks
@@ -25,6 +26,13 @@ class Ready:
                 if wish.again is not None:
                     found[wish.unit] = wish.again != wish.inverted
         return found
+
+    def recompute_mode(self) -> str:
+        """The spec's mode; `none` instead of `auto` where the schedule family needs weight
+        gradients apart, which recomputation joins."""
+        train = self.problem.spec.train
+        keeps_apart = train.recompute == "auto" and train.pipeline.family in APART
+        return "none" if keeps_apart else train.recompute
 
     def layers(self) -> list[bool]:
         """Which units are layers of a repeat: recomputation is chosen for them only."""

@@ -349,7 +349,8 @@ class SplitSearch:
         for _ in range(CUTS if self.split.stages > 1 else 0):
             f = figures(ready.problem, choice.selection, pattern)
             never = memory_never_binds(f, self.split.microbatches, self.capacity)
-            if bound >= cutoff * (1 - 1e-9) or not never or effort.is_over():
+            over = bound >= cutoff * (1 - 1e-9) or ordered.infeasible or effort.is_over()
+            if over or not never:
                 break
             cuts.append(monotone_cut(ready.problem, choice.selection, pattern, f, ordered.bound))
             limits = effort.limits(0.2)
