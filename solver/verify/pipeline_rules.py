@@ -139,12 +139,10 @@ def overlaps(case: Case, actions: Sequence[Action], transfers: Sequence[Transfer
         link = edge.link if message.phase == "F" else edge.back_link
         lanes.setdefault(("link", 0, link), []).append(message)
     for lane in lanes.values():
-        in_order = sorted(lane, key=lambda x: (x.start, x.end))
-        longest = in_order[0]
-        for each in in_order[1:]:
-            if each.start < longest.end - within:
-                yield f"{say(each)} starts while {say(longest)} goes on"
-            longest = max(longest, each, key=lambda x: x.end)
+        in_turn = sorted(lane, key=lambda x: (x.start, x.end))
+        for one, other in itertools.pairwise(in_turn):
+            if other.start < one.end - within:
+                yield f"{say(other)} starts while {say(one)} goes on"
 
 
 def memory(case: Case, actions: Sequence[Action]) -> Iterator[str]:

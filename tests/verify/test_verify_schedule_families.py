@@ -142,6 +142,39 @@ def test_all_forwards_first_hold_too_much(family: str) -> None:
     assert any("device 0 holds 24 activations" in words for words in found(family, rows))
 
 
+@pytest.mark.parametrize("devices", [4, 8])
+@pytest.mark.parametrize(
+    ("family", "published"),
+    [
+        ("zb_v", {4: 8, 8: 16}),
+        ("v_half", {4: 6, 8: 10}),
+        ("v_min", {4: 4, 8: 8}),
+        ("dualpipe", {4: 5, 8: 9}),
+        ("dualpipe_v", {4: 9, 8: 17}),
+    ],
+)
+def test_one_activation_more_than_published_is_too_much(
+    family: str, published: dict[int, int], devices: int
+) -> None:
+    """A forward moves up to where the device holds the most."""
+    rows = scheduled(family, devices, 3 * devices)
+    assert rows is not None
+    most = published[devices]
+    line = rows[0]
+    held = [sum({"F": 1, "B": 0, "W": -1}[p] for _, _, p in line[:at]) for at in range(len(line))]
+    full = held.index(most)
+    line.insert(full, line.pop(next(at for at in range(full, len(line)) if line[at][2] == "F")))
+    assert f"device 0 holds {most + 1} activations, more than {most}" in found(family, rows)
+
+
+def test_an_order_of_less_memory_idles_too_long_for_zb_v() -> None:
+    rows = scheduled("v_half", 4, 8)
+    assert rows is not None
+    words = found("zb_v", rows)
+    assert words[0] == "device 0 idles 5 units at equal times, more than 0"  # 3 P - 7
+    assert len(words) == 4
+
+
 @pytest.mark.parametrize("family", SPLIT)
 def test_swapped_microbatches_and_joined_backwards_are_departures(family: str) -> None:
     rows = scheduled(family, 4, 8)

@@ -91,6 +91,12 @@ def test_links_carry_one_message_after_the_other() -> None:
         "B of micro-batch 1 in chunk 0 starts before B of micro-batch 1 on edge 0 has ended and "
         "arrived",
     )
+    meeting = [replace(sent[2], start=6.5, end=7.5) if x == sent[2] else x for x in sent]
+    assert simulate(case, actions, meeting).violations == (
+        "B of micro-batch 0 on edge 0 starts before B of micro-batch 0 in chunk 1 has ended and "
+        "arrived",
+        "B of micro-batch 0 on edge 0 starts while F of micro-batch 1 on edge 0 goes on",
+    )
     slow = [replace(sent[0], end=3.0) if x == sent[0] else x for x in sent]
     assert simulate(case, actions, slow).violations == (
         "F of micro-batch 0 on edge 0 takes 3.0 s, not 2.0",
@@ -167,6 +173,18 @@ def test_crossing_messages_are_named() -> None:
     assert simulate(case, actions).violations == (
         "F of micro-batch 0 on edge 0 is sent before that of 1 and needed after it",
     )
+
+
+def test_nothing_is_sent_within_a_device() -> None:
+    """Two chunks on one device may take their micro-batches in different orders."""
+    chunks = (replace(TWO.chunks[0], device=1), TWO.chunks[1])
+    case = replace(TWO, chunks=chunks, edges=(Edge(0, 1),), capacities=(0.0, 99.0))
+    actions, _ = timed(case, [[], row("0F0 0F1 1F1 1F0 1B0 1B1 0B1 0B0 0W0 0W1 1W0 1W1")])
+    found = simulate(case, actions)
+    assert found.violations == ()
+    assert found.outcome is not None
+    assert found.outcome.in_flight == 0
+    assert found.outcome.busy == (0.0, 16.0)
 
 
 def test_times_that_are_no_numbers_are_found() -> None:
