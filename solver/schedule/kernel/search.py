@@ -2,7 +2,8 @@
 
 1. The least period with a kernel, from the lower bound on: steps that double until there is one,
    then bisection. A period that could not be settled in its share of the time counts as too short.
-2. At that period the least flow time.
+2. At that period the least flow time. The kernel of step 1 is offered as well: which of the two is
+   better once windows have worked on its ends cannot be told before.
 3. Longer periods: M micro-batches take about (M - 1) period + flow, so k ticks more can pay only
    while (M - 1) k is less than the flow time above the critical path.
 """
@@ -27,6 +28,8 @@ SHARE = 0.5
 """Share of what is left of the time for one solve."""
 LONGEST = 1.5
 """Longest period tried, as a multiple of the lower bound: beyond, list schedules do as well."""
+STEP, LONGER = 32, 4
+"""Longer periods grow by this part of the period, and this many are tried."""
 HORIZON = 1.5
 """Longest flow time of a kernel, as a multiple of the critical path, plus two periods."""
 
@@ -67,15 +70,17 @@ class _Search:
         kernel = None if least is None else self._shortest(least)
         if kernel is None:
             return
+        yield kernel
         kernel = self._quickest(kernel)
         yield kernel
         spare = kernel.flow - self._critical
-        longer = 1
-        while (self._operators.microbatches - 1) * longer < spare and self._left():
+        step = max(1, kernel.period // STEP)
+        for longer in range(step, LONGER * step + 1, step):
+            if (self._operators.microbatches - 1) * longer >= spare or not self._left():
+                return
             other = self._solve(kernel.period + longer)
             if other is not None:
                 yield self._quickest(other)
-            longer += 1
 
     def _shortest(self, least: int) -> Kernel | None:
         """A kernel of the least period for which one is found."""
