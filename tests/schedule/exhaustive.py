@@ -91,8 +91,9 @@ class _Search:
         self.needs = {op: self._needs(op) for op in self.todo}
         self.after: dict[Operator, list[Operator]] = {op: [] for op in self.todo}
         for op, needed in self.needs.items():
-            for one, _ in needed:
-                self.after[one].append(op)
+            for one, delay in needed:  # on its own machine all are later anyway
+                if delay or self._machine(one) != self._machine(op):
+                    self.after[one].append(op)
         self.seen: dict[object, list[tuple[float, ...]]] = {}
 
     def run(self) -> float:
