@@ -8,6 +8,8 @@ The largest of
 - for the empty map, ramps: k devices in use begin with k different units and end with k different
   ones. With h and t the heads and tails of units ascending, W the work of all and T the objective,
   k T >= W + h_1 + ... + h_k + max(t_1 + ... + t_k, the k least tails of devices), for some k;
+- for the empty map, whole units: with w the least work of a unit, the device that begins i-th takes
+  at most (T - h_i - t_1) / w units, rounded down, and all devices together take all units;
 - for the empty map, shared memory: bytes times the seconds that they are held at least, of all
   chunks, fit into all that the static bytes leave, times T.
 A span has no ramps but tails. To each the least price of place pins is added.
@@ -16,6 +18,8 @@ A span has no ramps but tails. To each the least price of place pins is added.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
+from collections.abc import Sequence
 from itertools import accumulate
 
 from solver.schedule.bounds import bound_operators, round_trips
@@ -23,6 +27,9 @@ from solver.schedule.heads import margins
 from solver.schedule.memory import limit
 from solver.schedule.operators import Operators, lower
 from solver.schedule.placement.maps import Layout, Partial, least_price, overflow, relaxed
+
+_NOISE = 1e-9
+"""Units that sums of floats may lack of a whole one."""
 
 
 def bound_of_all(plan: Layout) -> float:
@@ -71,20 +78,41 @@ def shared_work(plan: Layout, partial: Partial) -> float:
 
 
 def _ramps(plan: Layout, operators: Operators) -> float:
+    """The bounds by ramps and by whole units."""
     problem = plan.problem
-    tails = list(accumulate(sorted(problem.tails)))
-    compute = [[c for c in unit if problem.chunks[c].stream == 0] for unit in plan.units]
-    compute = [unit for unit in compute if unit]
+    compute = {
+        u: [c for c in unit if problem.chunks[c].stream == 0] for u, unit in enumerate(plan.units)
+    }
+    compute = {u: unit for u, unit in compute.items() if unit}
     if not compute:
         return 0.0
-    heads = ends = [0.0] * len(compute)
+    heads, ends = [0.0] * len(compute), [min(problem.tails)] * len(compute)
     if not operators.span:
         around = margins(operators)
-        heads = sorted(min(around.heads[c][0] for c in unit) for unit in compute)
-        ends = sorted(min(around.tails[k][-1] for k in _kinds(operators, unit)) for unit in compute)
+        heads = sorted(min(around.heads[c][0] for c in unit) for unit in compute.values())
+        ends = sorted(
+            min(around.tails[k][-1] for k in _kinds(operators, unit)) for unit in compute.values()
+        )
+    tails = accumulate(sorted(problem.tails))
     ramps = zip(accumulate(heads), accumulate(ends), tails, strict=False)
     work = sum(plan.work)
-    return min((work + h + max(t, tail)) / k for k, (h, t, tail) in enumerate(ramps, start=1))
+    poured = min((work + h + max(t, tail)) / k for k, (h, t, tail) in enumerate(ramps, start=1))
+    works = [plan.work[u] for u in compute]
+    return max(poured, ends[0] + _whole_units(works, heads[: problem.devices]))
+
+
+def _whole_units(works: Sequence[float], heads: Sequence[float]) -> float:
+    """The least time in which devices that begin at `heads` take as many units of the least work as
+    there are."""
+    each = min(works)
+    if each <= 0.0:
+        return 0.0
+    times = sorted({head + i * each for head in heads for i in range(1, len(works) + 1)})
+
+    def taken(time: float) -> int:
+        return sum(max(0, math.floor((time - head) / each + _NOISE)) for head in heads)
+
+    return times[bisect_left(times, len(works), key=taken)]
 
 
 def _kinds(operators: Operators, unit: list[int]) -> list[int]:
