@@ -3,7 +3,7 @@
 The span objective is the largest of (last end + tail - first start) over the devices. With first
 starts fixed it is a makespan: machine m is ready at its device's first start r, and its tail is
 shortened by r. Window search works on that problem (`shifted`), whose optimum is a span that can be
-had; then first starts are moved again (`late`), which never makes it longer.
+had; then first starts are moved again (`started_late`), which never makes it longer.
 """
 
 from __future__ import annotations
@@ -24,10 +24,12 @@ def span(operators: Operators, order: Order, starts: Sequence[float]) -> float:
     return max(last - first for first, last in zip(firsts, lasts, strict=True))
 
 
-def late(operators: Operators, order: Order, starts: Sequence[float]) -> list[float]:
+def started_late(operators: Operators, order: Order, starts: Sequence[float]) -> list[float]:
     """Start times of a sound order in which no device ends later, and each starts as late as that
     allows. `starts` are its earliest."""
-    firsts = _firsts(operators, order, latest(operators, order, starts))
+    early = _firsts(operators, order, starts)
+    late = _firsts(operators, order, latest(operators, order, starts))
+    firsts = [max(pair) for pair in zip(early, late, strict=True)]  # but for rounding the second
     return _sound(retime(_from(operators, firsts), order))
 
 

@@ -16,7 +16,7 @@ from solver.schedule.memory import fits
 from solver.schedule.operators import Kind, Operators, Order, Wish, lower
 from solver.schedule.problem import ScheduleProblem
 from solver.schedule.retime import broken, makespan, retime
-from solver.schedule.span import late, span
+from solver.schedule.span import span, started_late
 
 ALL_SETS = 4
 """Most soft pins of which every set is tried."""
@@ -71,7 +71,7 @@ def _timed(operators: Operators, order: Order, kept: Iterable[Wish] = ()) -> Tim
     if starts is None:
         return None
     if operators.span:
-        starts = late(bound, order, starts)
+        starts = started_late(bound, order, starts)
     wishes = broken(operators, starts)
     end = makespan(operators, order, starts)
     value = span(operators, order, starts) if operators.span else end
