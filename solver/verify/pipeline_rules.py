@@ -47,7 +47,8 @@ def completeness(
     on_links = {(number, m, phase) for number, phase in carried for m in microbatches}
     sent = [(t.edge, t.microbatch, t.phase) for t in transfers]
     yield from _once(sent, on_links, "message", "edge")
-    for each in (*actions, *transfers):
+    placed: list[Action | Transfer] = [*actions, *transfers]
+    for each in placed:
         if not (math.isfinite(each.start) and math.isfinite(each.end)):
             yield f"{say(each)} has no finite times"
 
@@ -72,7 +73,8 @@ def durations(
 ) -> Iterator[str]:
     """Operators and messages take their time and start no earlier than 0."""
     within = slack(actions)
-    for each in (*actions, *transfers):
+    placed: list[Action | Transfer] = [*actions, *transfers]
+    for each in placed:
         needed = _seconds(case, each)
         if abs(each.end - each.start - needed) > within:
             yield f"{say(each)} takes {needed!r} s, not {each.end - each.start!r}"
