@@ -35,3 +35,17 @@ def test_zero_bubble_is_better_than_1f1b(planned: Planned) -> None:
     assert solved.document["pipeline"]["bubble"] == pytest.approx(idle / solved.value)
     assert {a["phase"] for a in solved.document["pipeline"]["schedule"]} == {"F", "B", "W"}
     assert max(row["peak_bytes"] for row in solved.document["memory"]) <= 12 * 2**30
+
+
+def test_v_is_better_than_one_chunk_per_stage(planned: Planned) -> None:
+    """With one chunk per stage and the memory of 1F1B, ZB-H1 idles (P-1)(F+B-W); the last of the
+    stages of a V still starts (P-1) F of a chunk late."""
+    solved = planned("measured_v")
+    stages, microbatches, chunks = 4, 12, 2
+    forward, backward, weight = 18 * US, 30 * US, 17 * US
+    idle = solved.value - microbatches * chunks * (forward + backward + weight)
+    assert idle < (stages - 1) * chunks * (forward + backward - weight)
+    assert idle >= (stages - 1) * forward - 1e-9
+    assert max(row["peak_bytes"] for row in solved.document["memory"]) <= 8 * 2**30
+    for stage, row in enumerate(solved.document["pipeline"]["stages"]):
+        assert row["units"] == [f"net.chunks[{at}]" for at in (stage, 7 - stage)]

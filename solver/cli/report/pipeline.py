@@ -21,9 +21,10 @@ def pipeline(view: View) -> Iterator[RenderableType]:
     """Stages with their layers and times; a timeline where there is more than one stage."""
     found = view.document["pipeline"]
     several = len(view.stages) > 1
+    chunks = f", {found['chunks']} chunks {found['placement']}" if "chunks" in found else ""
     family = f", {found['family']}" if several and found["family"] else ""
     bubble = f", bubble {percent(found['bubble'])}" if several else ""
-    yield heading("Stages", f"{len(view.stages)}{family}{bubble}")
+    yield heading("Stages", f"{len(view.stages)}{chunks}{family}{bubble}")
     again = [_recomputed(view, stage) for stage in view.stages]
     room = max(_NARROWEST, view.width - _NUMBERS - max(map(len, again)))
     rows = [_row(view, stage, room) for stage in view.stages]
