@@ -1,7 +1,8 @@
 """Which kernels to try: the least period first, then longer ones while they can pay.
 
 1. The least period with a kernel, from the lower bound on: steps that double until there is one,
-   then bisection. A period that could not be settled in its share of the time counts as too short.
+   then bisection, to a tick or a part of 32. A period that could not be settled in its share of the
+   time counts as too short.
 2. At that period the least flow time. The kernel of step 1 is offered as well: which of the two is
    better once windows have worked on its ends cannot be told before.
 3. Longer periods: M micro-batches take about (M - 1) period + flow, so k ticks more can pay only
@@ -24,12 +25,12 @@ from solver.schedule.memory import fits
 from solver.schedule.operators import Operators, Order
 from solver.schedule.retime import makespan, retime
 
-SHARE = 0.5
+SHARE = 0.3
 """Share of what is left of the time for one solve."""
 LONGEST = 1.5
 """Longest period tried, as a multiple of the lower bound: beyond, list schedules do as well."""
 STEP, LONGER = 32, 4
-"""Longer periods grow by this part of the period, and this many are tried."""
+"""Periods differ by at least this part of them, and this many longer ones are tried."""
 HORIZON = 1.5
 """Longest flow time of a kernel, as a multiple of the critical path, plus two periods."""
 
@@ -84,7 +85,7 @@ class _Search:
 
     def _shortest(self, least: int) -> Kernel | None:
         """A kernel of the least period for which one is found."""
-        below, period, step = least - 1, least, 1
+        below, period, step = least - 1, least, max(1, least // STEP)
         best: Kernel | None = None
         while best is None:
             best = self._solve(period)
@@ -93,7 +94,7 @@ class _Search:
                 if period >= LONGEST * least or not self._left():
                     return None
                 period, step = period + step, 2 * step
-        while best.period - below > 1 and self._left():
+        while best.period - below > max(1, best.period // STEP) and self._left():
             middle = (best.period + below) // 2
             shorter = self._solve(middle)
             if shorter is None:
