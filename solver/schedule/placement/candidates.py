@@ -31,10 +31,14 @@ def search_candidates(
     floor: float,
     effort: Effort,
     budget: Budget,
-) -> None:
+) -> dict[tuple[int, ...], float]:
     """Improve `incumbent` with schedules for maps of `judged`, best first, until the time is over,
-    it meets `floor`, or no map is open. The first map gets a schedule even without time."""
+    it meets `floor`, or no map is open. The first map gets a schedule even without time.
+
+    Returns the bounds of the maps that were searched, by the devices of their units.
+    """
     field = [_Candidate(plan, one) for one in judged if one.score[1] == 0.0]
+    known: dict[tuple[int, ...], float] = {}
 
     def is_over() -> bool:
         return incumbent.closes(floor) or effort.stop.is_set() or budget.left() <= 0.0
@@ -43,16 +47,18 @@ def search_candidates(
         share = budget.part(1.0 / (len(ROUNDS) - number))
         turn, line = 0, sorted(field, key=lambda one: one.value)
         for candidate in line:
-            if incumbent.best is not None and (is_over() or share.left() <= 0.0):
+            if (turn or number) and (is_over() or share.left() <= 0.0):
                 break
             if incumbent.closes(candidate.least):
                 field.remove(candidate)
                 continue
             seconds = max(0.0, share.left()) / max(1, width - turn)
             candidate.search(incumbent, replace(effort, seconds=seconds))
-            budget.charge(seconds if effort.deterministic else 0.0)
-            share.charge(seconds if effort.deterministic else 0.0)
+            budget.charge(seconds)
+            share.charge(seconds)
             turn += 1
+            known[candidate.places] = candidate.least
+    return known
 
 
 class _Candidate:
@@ -63,6 +69,7 @@ class _Candidate:
         self._partial: Partial = judged.partial
         self._schedule: Schedule | None = None
         self._least = -math.inf
+        self.places = tuple(judged.partial[u] for u in range(len(plan.units)))
         self.value = judged.score[0]
 
     @property

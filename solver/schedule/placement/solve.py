@@ -68,11 +68,11 @@ def solve_placed(
     budget.charge(share.spent)
     is_small = count_maps(plan, classes(plan), FEW_MAPS) <= FEW_MAPS
     share = budget.part(CANDIDATE_SHARE if is_small else 1.0)
-    search_candidates(plan, incumbent, judged, bound, effort, share)
+    known = search_candidates(plan, incumbent, judged, bound, effort, share)
     budget.charge(share.spent)
     is_over = effort.stop.is_set() or budget.left() <= 0.0
     if is_small and not incumbent.closes(bound) and not is_over:
-        bound = max(bound, search_all(plan, incumbent, bound, effort, budget))
+        bound = max(bound, search_all(plan, incumbent, known, bound, effort, budget))
     return _result(incumbent, bound)
 
 
