@@ -11,6 +11,7 @@ the largest workspace exceeds a device. Then it gives up and the caller falls ba
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable, Mapping
 
 from solver.schedule.memory import room
@@ -22,14 +23,20 @@ first."""
 
 
 def list_schedule(
-    operators: Operators, priority: Priority, in_flight: Mapping[int, int] | None = None
+    operators: Operators,
+    priority: Priority,
+    in_flight: Mapping[int, int] | None = None,
+    patience: float = 0.0,
 ) -> Order | None:
     """The order found with kinds preferred by `priority`, or None when it got stuck.
+
+    A kind that nothing waits for (a weight gradient) does not start when a preferred one is known
+    to arrive within `patience` times its duration: it would hold up the pipeline.
 
     `in_flight` caps how many micro-batches of a forward kind may hold memory: a throttle that keeps
     early chunks from taking the memory which later chunks of the same device need.
     """
-    return _Simulation(operators, _ranked(operators, priority), in_flight or {}).run()
+    return _Simulation(operators, _ranked(operators, priority), in_flight or {}, patience).run()
 
 
 class _Device:
@@ -52,9 +59,14 @@ class _Simulation:
     """The state of one run; kinds take their micro-batches in order."""
 
     def __init__(
-        self, operators: Operators, ranked: list[list[int]], in_flight: Mapping[int, int]
+        self,
+        operators: Operators,
+        ranked: list[list[int]],
+        in_flight: Mapping[int, int],
+        patience: float,
     ) -> None:
         self.operators = operators
+        self.patience = patience
         self.count = operators.microbatches
         self.ranked = ranked
         self.missing = [[len(kind.inputs)] * self.count for kind in operators.kinds]
@@ -82,16 +94,29 @@ class _Simulation:
                     continue
                 device.held -= device.freed
                 device.idle = True
-            for k in self.ranked[d]:
-                m = self.following[k]
-                if m == self.count or self.missing[k][m] or self.ready[k][m] > time:
-                    continue
-                if self._fits(device, k):
-                    self._start(device, d, k, time)
-                    break
+            k = self._choice(device, d, time)
+            if k is not None:
+                self._start(device, d, k, time)
         if sum(len(device.sequence) for device in self.devices) < self.operators.count:
             return None
         return tuple(tuple(device.sequence) for device in self.devices)
+
+    def _choice(self, device: _Device, d: int, time: float) -> int | None:
+        """The kind to start now, None to wait."""
+        soonest = math.inf  # arrival of a preferred kind
+        for k in self.ranked[d]:
+            m = self.following[k]
+            if m == self.count or self.missing[k][m]:
+                continue
+            if self.ready[k][m] > time:
+                soonest = min(soonest, self.ready[k][m])
+                continue
+            kind = self.operators.kinds[k]
+            if self._fits(device, k):
+                is_urgent = kind.outputs or self.patience <= 0.0
+                if is_urgent or soonest >= time + self.patience * kind.duration:
+                    return k
+        return None
 
     def _start(self, device: _Device, d: int, k: int, time: float) -> None:
         kind = self.operators.kinds[k]

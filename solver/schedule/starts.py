@@ -102,6 +102,8 @@ def source_first(kind: Kind, after: float) -> tuple[float, ...]:
 PRIORITIES: tuple[Priority, ...] = (backward_first, forward_first, release_first, source_first)
 SPLIT = ("zb_h2", "zb_h1", "zb_v", "v_half", "v_min", "dualpipe", "dualpipe_v")
 FUSED = ("one_f_one_b", "interleaved")
+PATIENCE = (0.0, 0.5, 1.0)
+"""How long a weight gradient waits for what is about to arrive, in its own durations."""
 THROTTLES = tuple(share / 20 for share in range(12, 37, 2))
 """Tried multiples of the memory share that a chunk's round trip asks for."""
 
@@ -168,7 +170,8 @@ def _orders(problem: ScheduleProblem, operators: Operators, quick: bool) -> Iter
         if families.refusal(problem, name) is None:
             yield fill(operators, families.family_order(operators, name))
     if problem.split_backward and families.refusal(problem, "zb_h1") is None:
-        yield fill(operators, zero_bubble.order(operators))
+        for order in zero_bubble.orders(operators):
+            yield fill(operators, order)
     if problem.split_backward and families.refusal(problem, "v_half") is None:
         yield fill(operators, v_any_memory.order(operators))
     throttles: list[Mapping[int, int]] = [{}]
@@ -176,9 +179,10 @@ def _orders(problem: ScheduleProblem, operators: Operators, quick: bool) -> Iter
         throttles += [_in_flight(operators, x) for x in ((1.0,) if quick else THROTTLES)]
     for in_flight in throttles:
         for priority in PRIORITIES[:1] if quick else PRIORITIES:
-            order = list_schedule(operators, priority, in_flight)
-            if order is not None:
-                yield order
+            for patience in PATIENCE[:1] if quick or operators.fused else PATIENCE:
+                order = list_schedule(operators, priority, in_flight, patience)
+                if order is not None:
+                    yield order
 
 
 def _in_flight(operators: Operators, share: float) -> dict[int, int]:

@@ -5,7 +5,7 @@ Bubble of a chain of P equal stages: (P - 1)(F + B + W). Stage p holds P - p act
 
 from __future__ import annotations
 
-from solver.schedule.families.warmup import alternate, one_chunk_refusal
+from solver.schedule.families.warmup import alternate, one_chunk_refusal, remaining_depth
 from solver.schedule.operators import Operators, Order
 from solver.schedule.problem import ScheduleProblem
 
@@ -19,4 +19,5 @@ def refusal(problem: ScheduleProblem) -> str | None:
 
 def order(operators: Operators) -> Order:
     """As many forwards ahead as there are chunks from here to the end."""
-    return alternate(operators, warmup=lambda depth: depth, lag=lambda _: 0)
+    depths = remaining_depth(operators)
+    return alternate(operators, depths, [0] * len(depths))

@@ -7,7 +7,7 @@ at most.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 from solver.schedule.operators import Operators, Order
 from solver.schedule.problem import ScheduleProblem
@@ -35,17 +35,14 @@ def remaining_depth(operators: Operators) -> list[int]:
     return [depth[chunk] for chunk in range(operators.chunks)]
 
 
-def alternate(
-    operators: Operators, warmup: Callable[[int], int], lag: Callable[[int], int]
-) -> Order:
-    """The order of every device; `warmup` and `lag` are functions of the chunk's remaining
-    depth."""
+def alternate(operators: Operators, warmups: Sequence[int], lags: Sequence[int]) -> Order:
+    """The order of every device; `warmups` and `lags` are per chunk."""
     chunks = operators.chunks
     count = operators.microbatches
     devices: list[tuple[int, ...]] = [()] * len(operators.on_machine)
-    for chunk, depth in enumerate(remaining_depth(operators)):
-        ahead = min(count, warmup(depth))
-        behind = min(count, lag(depth))
+    for chunk in range(chunks):
+        ahead = min(count, warmups[chunk])
+        behind = min(count, lags[chunk])
         sequence = [chunk * count + m for m in range(ahead)]
         for m in range(count):
             sequence.append((chunks + chunk) * count + m)

@@ -20,5 +20,5 @@ def refusal(problem: ScheduleProblem) -> str | None:
 
 def order(operators: Operators) -> Order:
     """Warm-up of 1F1B; stage p's weight gradients trail by p."""
-    stages = max(remaining_depth(operators))
-    return alternate(operators, warmup=lambda depth: depth, lag=lambda depth: stages - depth)
+    depths = remaining_depth(operators)
+    return alternate(operators, depths, [max(depths) - depth for depth in depths])

@@ -21,9 +21,6 @@ def refusal(problem: ScheduleProblem) -> str | None:
 
 def order(operators: Operators) -> Order:
     """2 (P - p) - 1 forwards ahead on stage p, weight gradients 2p behind."""
-    stages = max(remaining_depth(operators))
-    return alternate(
-        operators,
-        warmup=lambda depth: 2 * depth - 1,
-        lag=lambda depth: 2 * (stages - depth),
-    )
+    depths = remaining_depth(operators)
+    ahead = [2 * depth - 1 for depth in depths]
+    return alternate(operators, ahead, [2 * (max(depths) - depth) for depth in depths])
