@@ -5,10 +5,10 @@ for the same bytes. A kernel is a schedule of one micro-batch that may be repeat
 ticks; `model` finds one by CP-SAT, `period` bounds the period, `coarse` makes the times small
 integers, `unroll` turns a kernel into an order of all operators, `search` puts them together.
 
-A kernel loses only at its ends, where the first micro-batches enter and the last ones leave: windows
-of a few micro-batches of every kind there come first. V, 8 devices, 24 micro-batches, makespan
-bubbles of the best constructive start, the kernel, and the kernel after windows of 200 to 400
-operators at both ends (at most 30 s on a machine three times overloaded):
+A kernel loses only at its ends, where the first micro-batches enter and the last ones leave:
+windows of a few micro-batches of every kind there come first. V, 8 devices, 24 micro-batches,
+makespan bubbles of the best constructive start, the kernel, and the kernel after windows of 200
+to 400 operators at both ends (at most 30 s on a machine three times overloaded):
 
 | times | memory | start | kernel | windows at the ends |
 |---|---|---|---|---|
