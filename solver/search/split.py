@@ -17,7 +17,7 @@ from solver.search.cuts import memory_never_binds, monotone_cut
 from solver.search.effort import Effort
 from solver.search.floor import memory_floor, stage_choices
 from solver.search.goal import Found, Goal, found
-from solver.search.order import Ordered, order
+from solver.search.order import APART, Ordered, order
 from solver.search.patterns import all_patterns, has_stage_maps, least_flight, starts
 from solver.search.ready import Ready
 from solver.search.terms import bound_weights, priced_weights, stage_terms
@@ -38,6 +38,7 @@ from solver.stages.pattern import Pattern
 SWEEPS = 6
 CUTS = 60  # schedules fed back per pattern
 PRICES = 5
+CHAINED = ("interleaved", *APART)  # families that take a chain of chunks only
 CLOSED = 1e-9  # relative: a bound so near to the cutoff leaves nothing to find
 
 
@@ -159,6 +160,9 @@ class SplitSearch:
         if not (self.sketch_late and math.isinf(cutoff)):
             self.tighten(cutoff)
         if not self.closed and math.isinf(cutoff) and self.memory_floor() > self.capacity:
+            self.close(math.inf)
+        is_shaped = self.spec.train.pipeline.family in CHAINED
+        if not self.closed and is_shaped and all_patterns(ready) == []:
             self.close(math.inf)
 
     def tighten(self, cutoff: float) -> None:

@@ -165,6 +165,19 @@ def test_more_chunks_than_layers_have_no_plan(tmp_path: Path) -> None:
     assert plan(spec)["outcome"] == {"stopped": "proved", "plan": "none"}
 
 
+def test_branches_have_no_interleaved_order(tmp_path: Path) -> None:
+    """Interleaved takes a chain: where a layer reads from two others, that is a proof."""
+    text = chain(tmp_path, [(4, 8, 0)] * 4, "2 stages 2 chunks interleaved").path
+    path = tmp_path / "branches.mmp"
+    path.write_text(
+        Path(text)
+        .read_text()
+        .replace("op c1(x1)", "op c1(x0)")
+        .replace("op c3(x3)", "op c3(x3, x1)")
+    )
+    assert plan(load(path))["outcome"] == {"stopped": "proved", "plan": "none"}
+
+
 def test_pins_ask_for_stages_of_any_chunk(tmp_path: Path) -> None:
     """In a V the last layer is on the first stage; a pin that wants it elsewhere cannot hold."""
     path = tmp_path / "pinned.mmp"
