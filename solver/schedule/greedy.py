@@ -27,16 +27,20 @@ def list_schedule(
     priority: Priority,
     in_flight: Mapping[int, int] | None = None,
     patience: float = 0.0,
+    ahead: Mapping[int, int] | None = None,
 ) -> Order | None:
     """The order found with kinds preferred by `priority`, or None when it got stuck.
 
     A kind that nothing waits for (a weight gradient) does not start when a preferred one is known
     to arrive within `patience` times its duration: it would hold up the pipeline.
 
-    `in_flight` caps how many micro-batches of a forward kind may hold memory: a throttle that keeps
+    `ahead` caps by how many micro-batches a forward kind may be before its backward. `in_flight`
+    caps how many micro-batches of a forward kind may hold memory: a throttle that keeps
     early chunks from taking the memory which later chunks of the same device need.
     """
-    return _Simulation(operators, _ranked(operators, priority), in_flight or {}, patience).run()
+    simulation = _Simulation(operators, _ranked(operators, priority), in_flight or {}, patience)
+    simulation.ahead = dict(ahead or {})
+    return simulation.run()
 
 
 class _Device:
@@ -67,6 +71,7 @@ class _Simulation:
     ) -> None:
         self.operators = operators
         self.patience = patience
+        self.ahead: dict[int, int] = {}
         self.count = operators.microbatches
         self.ranked = ranked
         self.missing = [[len(kind.inputs)] * self.count for kind in operators.kinds]
@@ -150,6 +155,9 @@ class _Simulation:
         if not kind.allocates:
             return True
         if self.following[k] - self.following[self.release[k]] >= self.caps[k]:
+            return False
+        backward = k + self.operators.chunks
+        if self.following[k] - self.following[backward] >= self.ahead.get(k, self.count):
             return False
         return len(device.chunks) == 1 or self._all_could_finish(device, k)
 

@@ -6,7 +6,8 @@
 3. If it meets the combinatorial bound, it is proved.
 4. Up to `WHOLE` operators: window search for a share of the time, then CP-SAT on the whole problem,
    which improves the schedule and raises the bound. Beyond, window search only.
-5. Kernels (`kernel`) are tried as further starts where memory is shared by chunks.
+
+Where chunks share the memory of a device, windows also start from repeating kernels (`kernel`).
 
 Every schedule is checked (`check`) before anyone sees it. An interrupt returns the best so far.
 """
@@ -23,6 +24,7 @@ from solver.schedule.budget import Budget
 from solver.schedule.check import violations
 from solver.schedule.cpsat import Answer, Effort, solve_order
 from solver.schedule.heads import margins
+from solver.schedule.kernel import kernels
 from solver.schedule.neighbourhood import whole
 from solver.schedule.operators import Operators, Order, lower, to_actions
 from solver.schedule.partial import completed
@@ -47,6 +49,8 @@ WINDOWS_FIRST = 150
 """From this many operators on, windows improve the start before the whole model is tried."""
 WINDOW_SHARE = 0.4
 """Share of the time for them."""
+KERNEL_SHARE, KERNELS = 0.15, 2
+"""Share of the time for repeating kernels, and the most of them that windows improve."""
 SECOND_SHARE = 0.3
 """Share of the time that is kept for less memory, where that is asked for."""
 
@@ -220,9 +224,14 @@ def _search(best: _Incumbent, ticks: Ticks, floor: int, effort: Effort) -> float
     count = best.operators.count
     budget = Budget(effort.seconds, effort.deterministic)
     if count >= WINDOWS_FIRST:
-        windows = budget.part(WINDOW_SHARE if count <= WHOLE else 1.0)
-        improve(ticks.operators, best.best.order, floor, effort, windows, best.offer)
-        budget.charge(windows.spent)
+        orders = [best.best.order, *_kernels(best, ticks, effort, budget)]
+        for number, order in enumerate(orders):
+            share = (WINDOW_SHARE if count <= WHOLE else 1.0) / (len(orders) - number)
+            windows = budget.part(share)
+            improve(ticks.operators, order, floor, effort, windows, best.offer)
+            budget.charge(windows.spent)
+            if best.closed or effort.stop.is_set():
+                break
     if count > WHOLE or best.closed or effort.stop.is_set() or budget.left() <= 0.0:
         return budget.spent
     known = timed(ticks.operators, best.best.order)
@@ -237,6 +246,29 @@ def _search(best: _Incumbent, ticks: Ticks, floor: int, effort: Effort) -> float
         raise RuntimeError("the schedule model contradicts a checked schedule")
     best.bound = max(best.bound, answer.bound * ticks.seconds)
     return budget.spent + answer.deterministic_seconds
+
+
+def _kernels(best: _Incumbent, ticks: Ticks, effort: Effort, budget: Budget) -> list[Order]:
+    """Repeating kernels where chunks share the memory of a device: worse than list schedules at
+    first, they leave the windows the ends only."""
+    operators = ticks.operators
+    is_shared = any(
+        sum(operators.kinds[k].allocates > 0 for k in operators.on_machine[device]) > 1
+        for device in range(len(operators.capacity))
+    )
+    if not is_shared or operators.span or operators.musts or operators.wishes:
+        return []
+    part = budget.part(KERNEL_SHARE)
+    found: list[Order] = []
+    for order in kernels(
+        operators, part.left(), effort.workers, effort.seed, effort.deterministic, effort.stop
+    ):
+        best.offer(order)
+        found.append(order)
+        if len(found) == KERNELS:
+            break
+    budget.charge(part.left() if effort.deterministic else 0.0)
+    return found
 
 
 def _whole_ticks(bound: float) -> int:

@@ -1,13 +1,15 @@
 """Window search: CP-SAT re-orders consecutive operators, about a hundred at a time, then more.
 
-Windows sweep over the schedule with half overlap. A sweep that brings nothing is followed by one
-with larger windows: small ones are proved in a fraction of a second each, larger ones (several
-micro-batches of every kind) can trade the order of a device against that of its neighbours.
+The first windows are large ones at both ends, where a pipeline fills and drains: what a start or a
+kernel loses is lost there. Then windows sweep over the schedule with half overlap. A sweep that
+brings nothing is followed by one with larger windows: small ones are proved in a fraction of a
+second each, larger ones (several micro-batches of every kind) can trade the order of a device
+against that of its neighbours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from solver.schedule.budget import Budget
@@ -21,6 +23,8 @@ from solver.schedule.starts import timed
 
 SMALLEST, LARGEST, GROWTH = 100, 800, 1.6
 """Operators of the first and the largest windows, and the factor after a sweep in vain."""
+ENDS = (200, 300, 400)
+"""Operators of the windows at both ends."""
 SECONDS = 2.0
 """The effort of a window of the smallest size; larger ones get proportionally more."""
 
@@ -39,20 +43,20 @@ def improve(
     Raises RuntimeError when CP-SAT finds no order where one is known (a bug of the model).
     """
     sweep = _Sweep(operators, order, lower)
+    count = operators.count
+    for size in ENDS:
+        if 2 * size <= count:
+            sweep.run([0, count - size], size, 0, effort, budget, on_order)
     size = SMALLEST
     turn = 0
-    while not sweep.closed:
+    while not (sweep.closed or effort.stop.is_set() or budget.left() <= 0.0):
         before = sweep.value
         step = size // 2
-        for first in range(step // 2 * (turn % 2), max(1, operators.count - step), step):
-            seconds = min(SECONDS * size / SMALLEST, budget.left())
-            if seconds <= 0.0 or sweep.closed or effort.stop.is_set():
-                return
-            part = replace(effort, seconds=seconds, seed=effort.seed + turn)
-            budget.charge(sweep.search(first, size, part, on_order))
+        windows = range(step // 2 * (turn % 2), max(1, count - step), step)
+        sweep.run(windows, size, turn, effort, budget, on_order)
         turn += 1
         if sweep.value == before:
-            if size >= min(LARGEST, operators.count):
+            if size >= min(LARGEST, count):
                 return
             size = int(size * GROWTH)
 
@@ -70,6 +74,23 @@ class _Sweep:
     def closed(self) -> bool:
         """Whether nothing better can exist."""
         return self.value <= self._lower
+
+    def run(
+        self,
+        windows: Iterable[int],
+        size: int,
+        turn: int,
+        effort: Effort,
+        budget: Budget,
+        on_order: Callable[[Order], None],
+    ) -> None:
+        """Improve the windows that begin at these operators, while there is time."""
+        for first in windows:
+            seconds = min(SECONDS * size / SMALLEST, budget.left())
+            if seconds <= 0.0 or self.closed or effort.stop.is_set():
+                return
+            part = replace(effort, seconds=seconds, seed=effort.seed + turn)
+            budget.charge(self.search(first, size, part, on_order))
 
     def search(
         self, first: int, size: int, effort: Effort, on_order: Callable[[Order], None]

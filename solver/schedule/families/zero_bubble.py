@@ -27,7 +27,7 @@ ROUNDING = 1e-9
 def orders(operators: Operators) -> Iterator[Order]:
     """Orders of one chunk per device, W apart: forwards ahead by the published count, or by the
     times, rounded down or up."""
-    ahead = _forwards_before_gradient(operators)
+    ahead = forwards_before_gradient(operators)
     stages = max(remaining_depth(operators))
     for choice in (
         [2 * depth - 1 for depth in remaining_depth(operators)],
@@ -43,7 +43,7 @@ def orders(operators: Operators) -> Iterator[Order]:
             yield alternate(operators, warmups, lags)
 
 
-def _forwards_before_gradient(operators: Operators) -> list[float]:
+def forwards_before_gradient(operators: Operators) -> list[float]:
     """Per chunk, how many forwards its device has time for before the first gradient arrives."""
     heads = first_heads(operators, operators.ready)
     count = operators.chunks
