@@ -19,10 +19,12 @@ from tests.benchmarks import (
     schedule_linear,
     schedule_measured,
     schedule_published,
+    schedule_v,
 )
 
 GROUPS: dict[str, Callable[[float | None], Iterable[str]]] = {
     "linear": schedule_linear.lines,
+    "v": schedule_v.lines,
     "published": schedule_published.lines,
     "families": schedule_families.lines,
     "dualpipe": schedule_dualpipe.lines,
