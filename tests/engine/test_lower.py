@@ -111,10 +111,14 @@ def spec_of(rng: random.Random, body: str, statements: tuple[str, ...]) -> Spec:
 
 
 def random_pattern(rng: random.Random, units: int, stages: int) -> Pattern:
-    borders = sorted(rng.sample(range(1, units), stages - 1))
-    stage_of = tuple(sum(u >= border for border in borders) for u in range(units))
+    """Stages of one chunk, or of two that form a V."""
+    place = tuple(range(stages))
+    if 1 < stages <= units // 2 and rng.random() < 0.3:
+        place += place[::-1]
+    borders = sorted(rng.sample(range(1, units), len(place) - 1))
+    chunk_of = tuple(sum(u >= border for border in borders) for u in range(units))
     share = rng.choice((0.0, 0.5, 1.0))
-    return Pattern(tuple(range(stages)), stage_of, tuple(rng.random() < share for _ in range(units)))
+    return Pattern(place, chunk_of, tuple(rng.random() < share for _ in range(units)))
 
 
 def case_of(rng: random.Random, spec: Spec, limited: bool) -> Case:
@@ -126,7 +130,7 @@ def case_of(rng: random.Random, spec: Spec, limited: bool) -> Case:
     domain = hard_domain(problem, pins)
     assert domain is not None
     pattern = random_pattern(rng, len(spec.graph.units), split.stages)
-    held = [rng.randint(1, split.microbatches) for _ in range(split.stages)]
+    held = [rng.randint(1, split.microbatches) for _ in pattern.placement]
     terms = stage_terms(problem, pattern, held, math.inf)
     case = Case(problem, pins, domain, pattern, held, terms)
     if not limited:
