@@ -361,7 +361,30 @@ class Recomputed:
     wanted: bool
 
 
-Requirement = CutOver | SplitBy | WholeIndex | OnStage | StoredOver | Recomputed
+@dataclass(frozen=True, slots=True)
+class PipelineOperator:
+    """The forward (F), input gradient (B) or weight gradient (W) of a micro-batch in a chunk of a
+    stage, all numbered from 0: micro-batches as they run, chunks among those of the stage.
+
+    Where a chunk runs both gradients as one operator, B and W are this operator.
+    """
+
+    phase: Literal["F", "B", "W"]
+    microbatch: int
+    stage: int
+    chunk: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunsBefore:
+    """`before` ends before `after` starts. Where one of them does not exist (fewer stages or
+    micro-batches), it does not hold."""
+
+    before: PipelineOperator
+    after: PipelineOperator
+
+
+Requirement = CutOver | SplitBy | WholeIndex | OnStage | StoredOver | Recomputed | RunsBefore
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ _BINARY = (
     *("PLUS", "MINUS", "STAR", "SLASH", "PERCENT", "AND", "OR"),
     *("LESSEQUAL", "MOREEQUAL", "LESSTHAN", "MORETHAN", "EQUALS", "UNEQUALS"),
 )
-_CLAUSES = ("ARROW", "WITH", "WEIGHT", "LATENCY", "EFFICIENCY")
+_CLAUSES = ("ARROW", "WITH", "BEFORE", "WEIGHT", "LATENCY", "EFFICIENCY")
 _VALUE_ENDS = ("NAME", "NUMBER", "UNIT", "STRING", "RPAR", "RSQB", "GLOB", "ARGUMENT_GLOB")
 
 
@@ -31,7 +31,8 @@ def gap(tokens: list[Token], place: int, depth: int) -> str:
     if before.type == "MINUS" and not is_binary(tokens, place - 1):
         return ""
     if here.type == "LPAR":
-        is_call = before.type == "NAME" and tokens[0].type != "IMPORT"
+        is_phase = tokens[place - 2].type in ("ORDER", "BEFORE")
+        is_call = before.type == "NAME" and tokens[0].type != "IMPORT" and not is_phase
         return "" if is_call or before.type == "GRADIENT" else " "
     return "" if here.type == "UNIT" and here.text == "%" else " "
 

@@ -19,6 +19,7 @@ from dsl.resolve.models.build import add_instance
 from dsl.resolve.models.graph import GraphBuilder
 from dsl.resolve.modules import Module
 from dsl.resolve.overrides import override_text, take_overrides
+from dsl.resolve.pins.orders import room
 from dsl.resolve.pins.quantities import objectives
 from dsl.resolve.pins.targets import Model
 from dsl.resolve.pins.wishes import Place as WishPlace
@@ -119,7 +120,8 @@ class Assembly:
         objective = attempt(objectives, _of(statements, syntax.Minimize), self._report)
         if mesh is None or objective is None:
             raise RejectedError("plan")
-        wishes = Wishes(mesh, model, _stages(train), objective[0], self._report)
+        space = None if train is None or model is None else room(mesh, train, model.graph)
+        wishes = Wishes(mesh, model, _stages(train), space, objective[0], self._report)
         for statement in statements:
             wishes.take(statement, WishPlace(module, module))
         if train is None or model is None:

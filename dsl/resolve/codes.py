@@ -30,8 +30,8 @@ CODES: tuple[Code, ...] = (
     Code(
         "MMP108",
         "plan statement in an imported file",
-        "`mesh`, `model x = ...`, `train`, `limit`, `pin`, `forbid`, `apply` and `minimize` stand "
-        "in the spec that is planned; an imported file only declares.",
+        "`mesh`, `model x = ...`, `train`, `limit`, `pin`, `forbid`, `order`, `apply`, `minimize` "
+        "stand in the spec that is planned; an imported file only declares.",
     ),
     Code("MMP109", "another language version", "The file asks for a version not known here."),
     Code("MMP110", "name of another sort", "A model stands where a kind is needed, or the like."),
@@ -131,6 +131,18 @@ CODES: tuple[Code, ...] = (
         "chunks do not fit",
         "Several chunks of a stage form a `loop` or, if two, a `v`. Fixed schedules say which, and "
         "`interleaved` takes micro-batches in groups of as many as there are stages.",
+    ),
+    Code(
+        "MMP420",
+        "no such operator in the pipeline",
+        "An `order` names a phase (forward, input_grad, weight_grad) of a micro-batch on a stage; "
+        "all are numbered from 0. It needs more than one stage.",
+    ),
+    Code(
+        "MMP421",
+        "impossible order",
+        "In a chunk every phase takes the micro-batches in turn, and every micro-batch its "
+        "phases: forward, input_grad, weight_grad.",
     ),
 )
 """Names, values, models and plans, in order."""

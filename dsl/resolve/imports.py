@@ -29,6 +29,7 @@ from dsl.syntax import (
     Mesh,
     Minimize,
     Name,
+    Order,
     Pin,
     Statement,
     Train,
@@ -38,7 +39,7 @@ LANGUAGE_VERSION = 1
 PRELUDE = ("operators", "training")
 """Standard library modules whose names are in sight everywhere."""
 
-PLAN_STATEMENTS = (Mesh, Instance, Train, Limit, Pin, Apply, Minimize)
+PLAN_STATEMENTS = (Mesh, Instance, Train, Limit, Pin, Order, Apply, Minimize)
 """Statements that make a file a spec; a file that only declares things is a library."""
 
 
@@ -91,7 +92,7 @@ class Loader:
                 self._check_language(statement)
             case Import():
                 self._import(module, statement)
-            case Mesh() | Instance() | Train() | Limit() | Pin() | Apply() | Minimize():
+            case Mesh() | Instance() | Train() | Limit() | Pin() | Order() | Apply() | Minimize():
                 if not is_root:
                     message = "an imported file cannot hold statements of a plan"
                     hint = "keep `mesh`, `train`, `pin` and the like in the spec that is planned"

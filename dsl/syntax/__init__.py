@@ -65,6 +65,8 @@ from dsl.syntax.plan import (
     MeshAxis,
     Minimize,
     OnStage,
+    OperatorPlace,
+    Order,
     Pin,
     PinPart,
     Range,
@@ -94,6 +96,7 @@ Statement = (
     | Train
     | Limit
     | Pin
+    | Order
     | Apply
     | Strategy
     | Minimize
@@ -156,7 +159,9 @@ __all__ = [
     "Name",
     "OnStage",
     "Operand",
+    "OperatorPlace",
     "Optimizer",
+    "Order",
     "Output",
     "ParamStmt",
     "Parameter",

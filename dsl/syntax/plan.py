@@ -168,6 +168,27 @@ class Pin:
 
 
 @dataclass(frozen=True, slots=True)
+class OperatorPlace:
+    """`forward 3 of stage 0 [chunk 1]`: a phase of a micro-batch on a stage."""
+
+    phase: Name
+    microbatch: Expr
+    stage: Expr
+    chunk: Expr | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """`order PLACE before PLACE [weight E]`."""
+
+    before: OperatorPlace
+    after: OperatorPlace
+    weight: Expr | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Apply:
     """`apply megatron.sequence_parallel(net.layers[*], over: gpu) [weight E]`."""
 
@@ -183,7 +204,7 @@ class Strategy:
 
     name: Name
     parameters: tuple[Parameter, ...]
-    items: tuple[Let | Pin | Limit | Apply, ...]
+    items: tuple[Let | Pin | Order | Limit | Apply, ...]
     doc: str
     span: Span
 

@@ -11,7 +11,17 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 
-from dsl.spec import Graph, OnStage, Operator, Pin, Recomputed, Spec, StoredOver, Unit
+from dsl.spec import (
+    Graph,
+    OnStage,
+    Operator,
+    Pin,
+    Recomputed,
+    RunsBefore,
+    Spec,
+    StoredOver,
+    Unit,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +83,9 @@ def _requirements_by_subject(pins: Iterable[Pin]) -> dict[str, list[Hashable]]:
         for requirement in pin.requirements:
             if isinstance(requirement, StoredOver):
                 subject, rest = requirement.parameter, (requirement.what, requirement.parts)
-            elif isinstance(requirement, OnStage | Recomputed):
-                # Stages and recomputation are chosen unit by unit, so they unfold nothing.
+            elif isinstance(requirement, OnStage | Recomputed | RunsBefore):
+                # Stages and recomputation are chosen unit by unit, orders for whole chunks, so they
+                # unfold nothing.
                 continue
             else:
                 subject = requirement.operator

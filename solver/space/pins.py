@@ -7,7 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from dsl.spec import CutOver, OnStage, Pin, Recomputed, SplitBy, StoredOver, WholeIndex
+from dsl.spec import (
+    CutOver,
+    OnStage,
+    Pin,
+    Recomputed,
+    RunsBefore,
+    SplitBy,
+    StoredOver,
+    WholeIndex,
+)
 from solver.sharding.problem import ShardingProblem
 
 Bools = npt.NDArray[np.bool_]
@@ -27,7 +36,8 @@ class UnitWish:
 @dataclass(frozen=True, slots=True)
 class PinMasks:
     """What breaks one pin. `nodes` maps a node to its breaking strategies; `stores` a store to its
-    breaking [label, option] pairs."""
+    breaking [label, option] pairs. Orders of operators break with the schedule, which no mask tells
+    (`solver.search.order_pins`)."""
 
     pin: Pin
     nodes: dict[int, Bools]
@@ -60,6 +70,8 @@ def _compile(problem: ShardingProblem, pin: Pin, units: dict[str, int]) -> PinMa
             case StoredOver():
                 number = problem.store_of_parameter[wish.parameter]
                 _merge(stores, number, _breaks_storage(problem, number, wish, forbids))
+            case RunsBefore():
+                pass
             case CutOver() | SplitBy() | WholeIndex():
                 number = problem.node_of_operator[wish.operator]
                 _merge(nodes, number, _breaks_operator(problem, number, wish, forbids))

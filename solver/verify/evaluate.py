@@ -64,7 +64,7 @@ def finish(priced: Priced, schedule: Sequence[Action]) -> Figures:
         ends[action.stage] = max(ends[action.stage], action.end)
     step_time = max(end + time.tail for end, time in zip(ends, times.stages, strict=True))
     memory = _memory(priced, schedule)
-    bills = (*pin_bills(plan, priced.holdings), *limit_bills(plan, memory, step_time))
+    bills = (*pin_bills(plan, priced.holdings, schedule), *limit_bills(plan, memory, step_time))
     penalty = sum(bill.paid for bill in bills)
     by_time = plan.spec.objective[0] == "step_time"
     return Figures(

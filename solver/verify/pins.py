@@ -10,25 +10,31 @@ from dsl.spec import (
     Pin,
     Recomputed,
     Requirement,
+    RunsBefore,
     SplitBy,
     StoredOver,
     WholeIndex,
 )
-from solver.verify.figures import Bill
+from solver.verify.figures import Action, Bill
 from solver.verify.layouts import product
+from solver.verify.orders import runs_before
 from solver.verify.plan import Plan
 from solver.verify.storage import Holding
 
 
-def pin_bills(plan: Plan, holdings: Sequence[Holding]) -> tuple[Bill, ...]:
+def pin_bills(
+    plan: Plan, holdings: Sequence[Holding], schedule: Sequence[Action]
+) -> tuple[Bill, ...]:
     """A bill for every pin, in the order of the spec."""
     by_name = {held.name: held for held in holdings}
-    return tuple(_bill(plan, by_name, pin) for pin in plan.spec.pins)
+    return tuple(_bill(plan, by_name, schedule, pin) for pin in plan.spec.pins)
 
 
-def _bill(plan: Plan, holdings: Mapping[str, Holding], pin: Pin) -> Bill:
+def _bill(
+    plan: Plan, holdings: Mapping[str, Holding], schedule: Sequence[Action], pin: Pin
+) -> Bill:
     test = _is_avoided if pin.kind == "forbid" else _is_met
-    satisfied = all(test(plan, holdings, requirement) for requirement in pin.requirements)
+    satisfied = all(test(plan, holdings, schedule, wish) for wish in pin.requirements)
     return Bill(
         text=pin.text,
         kind=pin.kind,
@@ -40,7 +46,9 @@ def _bill(plan: Plan, holdings: Mapping[str, Holding], pin: Pin) -> Bill:
     )
 
 
-def _is_met(plan: Plan, holdings: Mapping[str, Holding], wish: Requirement) -> bool:
+def _is_met(
+    plan: Plan, holdings: Mapping[str, Holding], schedule: Sequence[Action], wish: Requirement
+) -> bool:
     """Does the plan do what the requirement says?"""
     match wish:
         case CutOver():
@@ -58,9 +66,13 @@ def _is_met(plan: Plan, holdings: Mapping[str, Holding], wish: Requirement) -> b
             return all(part in _storing(plan, holdings, wish) for part in wish.parts)
         case Recomputed():
             return plan.recomputed[wish.unit] == wish.wanted
+        case RunsBefore():
+            return runs_before(wish, schedule)
 
 
-def _is_avoided(plan: Plan, holdings: Mapping[str, Holding], wish: Requirement) -> bool:
+def _is_avoided(
+    plan: Plan, holdings: Mapping[str, Holding], schedule: Sequence[Action], wish: Requirement
+) -> bool:
     """Does the plan keep clear of what the requirement says?"""
     match wish:
         case CutOver():
@@ -68,7 +80,7 @@ def _is_avoided(plan: Plan, holdings: Mapping[str, Holding], wish: Requirement) 
         case StoredOver():
             return not any(part in _storing(plan, holdings, wish) for part in wish.parts)
         case _:
-            return not _is_met(plan, holdings, wish)
+            return not _is_met(plan, holdings, schedule, wish)
 
 
 def _cutting(plan: Plan, operator: str, index: str) -> tuple[str, ...]:

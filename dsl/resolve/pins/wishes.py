@@ -1,4 +1,4 @@
-"""Pins and limits: direct ones, and those that `apply` takes from strategies."""
+"""Pins, orders and limits: direct ones, and those that `apply` takes from strategies."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from dsl.resolve.arguments import bind_arguments, substitute
 from dsl.resolve.expressions import evaluate
 from dsl.resolve.fields import measure
 from dsl.resolve.modules import Module
+from dsl.resolve.pins.orders import Room, runs_before
 from dsl.resolve.pins.quantities import QUANTITIES, Quantity, known_quantity, rate
 from dsl.resolve.pins.requirements import requirements
 from dsl.resolve.pins.selectors import select
 from dsl.resolve.pins.targets import Model, PinContext
-from dsl.resolve.report import POISONED, Reporter, attempt
+from dsl.resolve.report import POISONED, RejectedError, Reporter, attempt
 from dsl.resolve.values import Environment, Names
 from dsl.span import Span
 
@@ -45,21 +46,25 @@ class Place:
 
 @dataclass(slots=True)
 class Wishes:
-    """Collects pins and limits in the order they are written. `model` None: it has errors."""
+    """Collects pins and limits in the order they are written. `model` or `room` None: what they
+    depend on has errors."""
 
     mesh: spec.Mesh
     model: Model | None
     stages: int | None
+    room: Room | None
     objective: Quantity
     report: Reporter
     pins: list[spec.Pin] = field(default_factory=list)
     limits: list[spec.Limit] = field(default_factory=list)
 
     def take(self, item: syntax.Statement, place: Place) -> None:
-        """A pin, limit or apply; other statements are no wishes. A rejected one is skipped."""
+        """A pin, order, limit or apply; others are no wishes. A rejected one is skipped."""
         match item:
             case syntax.Pin():
                 attempt(self._pin, item, place)
+            case syntax.Order():
+                attempt(self._order, item, place)
             case syntax.Limit():
                 attempt(self._limit, item, place)
             case syntax.Apply():
@@ -86,6 +91,21 @@ class Wishes:
                 text=source_text(place.module.file.source, item.span),
                 kind="forbid" if item.is_forbid else soft,
                 requirements=requirements(item.parts, context),
+                weight=weight,
+                span=item.span,
+                via=place.via,
+            )
+        )
+
+    def _order(self, item: syntax.Order, place: Place) -> None:
+        weight = place.weight if item.weight is None else self._weight(item.weight, place)
+        if self.room is None:
+            raise RejectedError("order")
+        self.pins.append(
+            spec.Pin(
+                text=source_text(place.module.file.source, item.span),
+                kind="hard" if weight is None else "soft",
+                requirements=runs_before(item, self.room, place.names, self.report),
                 weight=weight,
                 span=item.span,
                 via=place.via,

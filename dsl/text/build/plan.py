@@ -117,6 +117,22 @@ class PlanRules:
         """`forbid selector : parts [weight value]`."""
         return _pin(True, children)
 
+    def order(self, children: Children) -> syntax.Order:
+        """`order place before place [weight value]`."""
+        before, after = nodes(children)
+        return syntax.Order(before, after, clause(children, "weight"), span_of(children))
+
+    def operator_place(self, children: Children) -> syntax.OperatorPlace:
+        """`phase micro-batch of stage number [chunk number]`."""
+        microbatch, stage = nodes(children)
+        return syntax.OperatorPlace(
+            children[0].name(), microbatch, stage, clause(children, "chunk"), span_of(children)
+        )
+
+    def place_chunk(self, children: Children) -> Clause:
+        """`chunk number`."""
+        return Clause("chunk", children[1], span_of(children))
+
     def weight(self, children: Children) -> Clause:
         """`weight value`."""
         return Clause("weight", children[1], span_of(children))
