@@ -118,7 +118,8 @@ class Climb:
         usual = float((fixed + f.on_stages(np.array(self.plenty) * f.saved)).max())
         value = math.inf
         for ceiling in goal.ceilings(float((fixed + f.least_saved).max())):
-            step = quick(f, self.search.split.microbatches, ceiling, family)
+            pins = self.search.order_pins(f)
+            step = quick(f, self.search.split.microbatches, ceiling, family, pins)
             value = min(value, step + goal.charge(min(usual, ceiling), step))
         return value + self.search.unit_penalty(pattern) + self.search.penalty(selection)
 

@@ -14,9 +14,11 @@ from collections.abc import Callable
 from solver.search.choose import choose
 from solver.search.effort import Effort
 from solver.search.goal import Found
-from solver.search.patterns import all_patterns, least_flight, starts
+from solver.search.order_pins import hard_orders, soft_orders
+from solver.search.patterns import all_patterns, flight_of_orders, least_flight, starts
 from solver.search.split import SplitSearch
 from solver.search.values import peak_bytes
+from solver.sharding.problem import Selection
 from solver.stages.pattern import Pattern
 
 
@@ -70,8 +72,22 @@ def _try(
         return bound
     peak = float(peak_bytes(ready.problem, pattern, held, choice.selection).max())
     ceilings = [min(search.capacity, peak * (1 + 1e-12))]
-    # More memory may pay for a shorter step, or be needed where chunks take turns.
-    if search.goal.soft_seconds or pattern.chunks > pattern.stages:
+    # More memory may pay for a shorter step or for pins, or be needed where chunks take turns.
+    ceilings += _for_orders(search, pattern, choice.selection)
+    if search.goal.soft_seconds or pattern.chunks > pattern.stages or hard_orders(search.spec.pins):
         ceilings.append(search.capacity)
     search.schedule(choice.selection, pattern, effort, 0.3, keep, ceilings)
     return bound
+
+
+def _for_orders(search: SplitSearch, pattern: Pattern, selection: Selection) -> list[float]:
+    """The least bytes with which each soft pin on the order can hold, and all of them."""
+    assert search.ready is not None
+    hard, soft = hard_orders(search.spec.pins), soft_orders(search.spec.pins)
+    sets = [[*hard, pin] for pin in soft] + [[*hard, *soft]] * (len(soft) > 1)
+    found = set()
+    for pins in sets:
+        held = flight_of_orders(search.ready, pattern, pins)
+        peak = float(peak_bytes(search.ready.problem, pattern, held, selection).max())
+        found.add(min(search.capacity, peak * (1 + 1e-12)))
+    return sorted(found)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver.schedule import Action, Chunk, Edge, ScheduleProblem, estimate, lower_bound
+from solver.schedule import Action, Chunk, Edge, OrderPin, ScheduleProblem, estimate, lower_bound
 from solver.schedule import solve as solve_schedule
 from solver.schedule.families import refusal
 from solver.stages.figures import StageFigures
@@ -22,8 +22,9 @@ APART = ("zb_v", "v_half", "v_min")
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """A timed schedule and a lower bound on the makespan for these figures; `actions` is None when
-    nothing fits or nothing was found, then `infeasible` tells which."""
+    """A timed schedule and a lower bound for these figures on the makespan with what broken soft
+    pins cost; `actions` is None when nothing fits or nothing was found, then `infeasible` tells
+    which."""
 
     actions: tuple[Action, ...] | None
     makespan: float
@@ -32,7 +33,11 @@ class Ordered:
 
 
 def schedule_problem(
-    f: StageFigures, microbatches: int, capacity: float, family: str | None
+    f: StageFigures,
+    microbatches: int,
+    capacity: float,
+    family: str | None,
+    pins: tuple[OrderPin, ...] = (),
 ) -> ScheduleProblem:
     """The scheduler's problem: one device per stage."""
     chunks = tuple(
@@ -58,6 +63,7 @@ def schedule_problem(
         tails=tuple(float(t) for t in f.tail),
         split_backward=not all(f.fused),
         family=JOINED.get(family, family) if family and all(f.fused) else family,
+        pins=pins,
     )
 
 
@@ -75,9 +81,16 @@ def takes(family: str | None, pattern: Pattern, edges: Iterable[Edge], microbatc
     return refusal(problem, family) is None
 
 
-def quick(f: StageFigures, microbatches: int, capacity: float, family: str | None) -> float:
-    """A makespan reached by a constructive schedule (infinite: none fits)."""
-    problem = schedule_problem(f, microbatches, capacity, family)
+def quick(
+    f: StageFigures,
+    microbatches: int,
+    capacity: float,
+    family: str | None,
+    pins: tuple[OrderPin, ...] = (),
+) -> float:
+    """A makespan, with what broken soft pins cost, that a constructive schedule reaches (infinite:
+    none fits)."""
+    problem = schedule_problem(f, microbatches, capacity, family, pins)
     if not fits(f, capacity) or not _has_order(problem, f):
         return float("inf")
     return estimate(problem)
@@ -104,6 +117,7 @@ def order(
     microbatches: int,
     capacity: float,
     family: str | None,
+    pins: tuple[OrderPin, ...],
     seconds: float,
     workers: int,
     seed: int,
@@ -111,7 +125,7 @@ def order(
     stop: threading.Event,
 ) -> Ordered:
     """The best schedule found; the weight gradient of a fused chunk is part of its B."""
-    problem = schedule_problem(f, microbatches, capacity, family)
+    problem = schedule_problem(f, microbatches, capacity, family, pins)
     if not fits(f, capacity) or not _has_order(problem, f):
         return Ordered(None, float("inf"), float("inf"), True)
     result = solve_schedule(

@@ -8,12 +8,15 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from dsl.spec import Spec
+from dsl.spec import Pin, Spec
 from solver.schedule import Edge
 from solver.search.effort import Effort
 from solver.search.order import takes
+from solver.search.order_pins import hard_orders
+from solver.search.possible_orders import are_possible, least_flight_of_orders
 from solver.search.ready import Ready
 from solver.search.terms import are_held_together
+from solver.sharding.build import Frame
 from solver.space.mesh import Split
 from solver.stages.model import StageModel, UnitCosts, respects
 from solver.stages.pattern import Pattern
@@ -51,7 +54,23 @@ def interleaved_flight(on_stage: tuple[int, ...], microbatches: int) -> list[int
 
 def least_flight(ready: Ready, pattern: Pattern) -> list[int]:
     """Micro-batches in every chunk at a time when its stage holds many: what the family's order
-    says (solver/README.md, section 8), or one where the order is free."""
+    says (solver/README.md, section 8), or one where the order is free, or more where pins on the
+    order ask for them."""
+    return flight_of_orders(ready, pattern, hard_orders(ready.problem.spec.pins))
+
+
+def flight_of_orders(ready: Ready, pattern: Pattern, pins: Sequence[Pin]) -> list[int]:
+    """`least_flight` where these pins on the order hold. Of several chunks per stage, which are not
+    full at one time, nothing is known."""
+    family = ready.problem.spec.train.pipeline.family
+    if not pins or family is not None or pattern.has_several_chunks:
+        return _flight_of_family(ready, pattern)
+    edges = [Edge(s, t, 0.0) for s, t in sorted(chunk_pairs(ready, pattern.chunk_of))]
+    count = ready.problem.split.microbatches
+    return least_flight_of_orders(pins, pattern.placement, edges, count)
+
+
+def _flight_of_family(ready: Ready, pattern: Pattern) -> list[int]:
     m, chunks = ready.problem.split.microbatches, pattern.chunks
     family = ready.problem.spec.train.pipeline.family
     if family == "gpipe":
@@ -75,10 +94,14 @@ def chunk_pairs(ready: Ready, chunk_of: Sequence[int]) -> set[tuple[int, int]]:
 
 
 def is_taken(ready: Ready, pattern: Pattern) -> bool:
-    """Whether the schedule family has an order for the chunks of a pattern."""
-    edges = (Edge(s, t, 0.0) for s, t in chunk_pairs(ready, pattern.chunk_of))
-    family = ready.problem.spec.train.pipeline.family
-    return takes(family, pattern, edges, ready.problem.split.microbatches)
+    """Whether the schedule family has an order for the chunks of a pattern, and some order keeps
+    the hard pins."""
+    edges = [Edge(s, t, 0.0) for s, t in sorted(chunk_pairs(ready, pattern.chunk_of))]
+    spec, count = ready.problem.spec, ready.problem.split.microbatches
+    family = spec.train.pipeline.family
+    return takes(family, pattern, edges, count) and are_possible(
+        spec, pattern.placement, edges, count, family
+    )
 
 
 def has_stage_maps(spec: Spec, split: Split) -> bool:
@@ -89,6 +112,17 @@ def has_stage_maps(spec: Spec, split: Split) -> bool:
     chunks, family = Pattern(on_stage, (), ()), spec.train.pipeline.family
     enough = len(spec.graph.units) >= len(on_stage)
     return enough and takes(family, chunks, chain, split.microbatches)
+
+
+def has_orders(frame: Frame, split: Split) -> bool:
+    """Whether some order keeps the hard pins, by what is known of all stage maps: each stage reads
+    from the one before it where the units form a chain."""
+    spec = frame.spec
+    on_stage = placement(spec.train.pipeline, split.stages)
+    if not frame.wiring.is_chain:
+        return are_possible(spec, on_stage, (), split.microbatches, None)
+    chain = [Edge(c, c + 1, 0.0) for c in range(len(on_stage) - 1)]
+    return are_possible(spec, on_stage, chain, split.microbatches, spec.train.pipeline.family)
 
 
 def all_patterns(ready: Ready) -> list[Pattern] | None:

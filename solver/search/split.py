@@ -10,7 +10,7 @@ from typing import Literal
 from solver.cpsat import Limits
 from solver.engine.medium import message_bound
 from solver.plan.document import Plan
-from solver.schedule import Action
+from solver.schedule import Action, OrderPin
 from solver.search.choose import Choice, choose
 from solver.search.climb import Climb
 from solver.search.cuts import memory_never_binds, monotone_cut
@@ -18,7 +18,14 @@ from solver.search.effort import Effort
 from solver.search.floor import memory_floor, stage_choices
 from solver.search.goal import Found, Goal, found
 from solver.search.order import APART, Ordered, order
-from solver.search.patterns import all_patterns, has_stage_maps, least_flight, starts
+from solver.search.order_pins import broken_orders, missing_weight, pins_of
+from solver.search.patterns import (
+    all_patterns,
+    has_orders,
+    has_stage_maps,
+    least_flight,
+    starts,
+)
 from solver.search.ready import Ready
 from solver.search.terms import bound_weights, priced_weights, stage_terms
 from solver.search.values import broken, penalty, soft_penalties
@@ -31,7 +38,7 @@ from solver.sharding.problem import Selection, ShardingProblem
 from solver.sharding.terms import Cut, SoftLimit, StageTerms
 from solver.space.mesh import Split
 from solver.space.pins import PinMasks, compile_pins
-from solver.stages.figures import StageFigures, figures
+from solver.stages.figures import StageFigures, figures, fused_chunks
 from solver.stages.model import keeps
 from solver.stages.pattern import Pattern
 
@@ -80,7 +87,7 @@ class SplitSearch:
         self.bound = max(alone(own_costs(problem, row, domain, {})) for row in rows)
 
     def _start(self, coarse: bool) -> tuple[ShardingProblem, tuple[PinMasks, ...], Domain] | None:
-        if not has_stage_maps(self.spec, self.split):
+        if not (has_stage_maps(self.spec, self.split) and has_orders(self.frame, self.split)):
             return None
         try:
             problem = build(self.frame, self.split, coarse)
@@ -296,9 +303,11 @@ class SplitSearch:
         return Aim(minimizes, self.step_limit, self.goal.soft_seconds)
 
     def unit_penalty(self, pattern: Pattern) -> float:
-        """Weights of soft pins that ask only about stages or recomputation and are broken."""
+        """Weights of soft pins that ask only about stages or recomputation and are broken, or about
+        operators that do not exist."""
         assert self.ready is not None
-        return sum(
+        missing = missing_weight(self.spec.pins, pattern.placement, self.split.microbatches)
+        return missing + sum(
             pin.pin.weight or 0.0
             for pin in self.ready.pins
             if not pin.is_hard
@@ -356,7 +365,8 @@ class SplitSearch:
             over = bound >= cutoff * (1 - 1e-9) or ordered.infeasible or effort.is_over()
             if over or not never:
                 break
-            cuts.append(monotone_cut(ready.problem, choice.selection, pattern, f, ordered.bound))
+            least = self._cut_bound(f, ordered)
+            cuts.append(monotone_cut(ready.problem, choice.selection, pattern, f, least))
             limits = effort.limits(0.2)
             choice = choose(ready.tables, terms, cutoff - extra, limits, self.aim(), cuts)
             bound = max(bound, choice.bound + extra)
@@ -364,6 +374,20 @@ class SplitSearch:
                 break
             ordered = self.schedule(choice.selection, pattern, effort, 0.2, note)
         return bound
+
+    def _cut_bound(self, f: StageFigures, ordered: Ordered) -> float:
+        """What a schedule proves of longer ones. A cut stands for the step time in the objective,
+        where it may hold what broken pins cost as well; but not where the step itself is limited
+        or has a price."""
+        paid = sum(pin.weight or 0.0 for pin in self.order_pins(f))
+        return ordered.bound - paid if self._weighs_steps() else ordered.bound
+
+    def _weighs_steps(self) -> bool:
+        return math.isfinite(self.step_limit) or bool(self.goal.soft_seconds)
+
+    def order_pins(self, f: StageFigures) -> tuple[OrderPin, ...]:
+        """The pins on the order of operators."""
+        return pins_of(self.spec, f, self.split.microbatches)
 
     def penalty(self, selection: Selection) -> float:
         """Weights of soft pins on operators or storage that a selection breaks."""
@@ -389,18 +413,30 @@ class SplitSearch:
         f = figures(ready.problem, selection, pattern)
         least = float((f.static + f.buffers + f.least_saved).max())
         tried = ceilings or self.goal.ceilings(least)
-        orders = [self._order(f, effort, share / len(tried), ceiling) for ceiling in tried]
+        pins = self.order_pins(f)
+        orders = [self._order(f, pins, effort, share / len(tried), x) for x in tried]
+        hard = tuple(pin for pin in pins if pin.weight is None)
+        if hard != pins and self._weighs_steps():  # the scheduler pays for pins in seconds only
+            orders += [self._order(f, hard, effort, share / len(tried), x) for x in tried]
         for ordered in orders:
             if ordered.actions and ordered.makespan <= self.step_limit * (1 + 1e-12):
                 keep(found(self._plan(selection, pattern, ordered.actions, ordered.makespan)))
         return orders[0]
 
-    def _order(self, f: StageFigures, effort: Effort, share: float, ceiling: float) -> Ordered:
+    def _order(
+        self,
+        f: StageFigures,
+        pins: tuple[OrderPin, ...],
+        effort: Effort,
+        share: float,
+        ceiling: float,
+    ) -> Ordered:
         return order(
             f,
             self.split.microbatches,
             ceiling,
             self.spec.train.pipeline.family,
+            pins,
             effort.limits(share).seconds,
             effort.workers,
             effort.seed,
@@ -417,8 +453,12 @@ class SplitSearch:
     ) -> Plan:
         assert self.ready is not None
         problem, pins = self.ready.problem, self.ready.pins
+        fused, count = fused_chunks(problem, selection, pattern), self.split.microbatches
+        orders = broken_orders(self.spec, actions, pattern, count, fused)
         missed = tuple(
-            broken(problem, pin, selection) or not all(keeps(w, pattern) for w in pin.units)
-            for pin in pins
+            broken(problem, pin, selection)
+            or not all(keeps(w, pattern) for w in pin.units)
+            or number in orders
+            for number, pin in enumerate(pins)
         )
         return Plan(problem, selection, pattern, actions, step_time, missed, pins)
