@@ -1,10 +1,11 @@
-"""The minimal set of hard pins and limits that cannot hold together, and ways out.
+"""The minimal set of hard pins, limits and fixed schedule that cannot hold together, and ways out.
 
 Deletion with re-solves: constraints are dropped one by one, limits first and then pins from the
 last to the first; a drop is kept when no plan exists without the constraint. What is left is
 minimal: each member's removal makes a plan possible (as far as that could be decided). Limits go
 first so that the pins a user wrote are blamed rather than limits (QuickXplain's preference
-order, Junker 2004).
+order, Junker 2004). A schedule family fixes the order of operators, so it counts where pins ask for
+another order.
 """
 
 from __future__ import annotations
@@ -12,21 +13,34 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
+from dsl.span import Span
 from dsl.spec import Limit, Pin, Spec
 from solver.events import Options
 from solver.explain.feasible import Verdict, feasible
+from solver.search.order_pins import hard_orders
 
 SECONDS = 1.0  # deterministic seconds per question and split
 
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """A hard pin or a limit, by its number in the spec."""
+    """A hard pin or a limit, by its number in the spec, or the schedule family."""
 
-    is_limit: bool
-    number: int
+    sort: Literal["pin", "limit", "family"]
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """The fixed schedule where it is written."""
+
+    text: str
+    span: Span
+
+
+Item = Pin | Limit | Family
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +73,24 @@ class Explainer:
         )
 
     def _constraints(self) -> list[Constraint]:
-        limits = [Constraint(True, i) for i, x in enumerate(self.spec.limits) if x.weight is None]
+        limits = [i for i, limit in enumerate(self.spec.limits) if limit.weight is None]
         hard = [i for i, pin in enumerate(self.spec.pins) if pin.weight is None]
-        return limits + [Constraint(False, i) for i in reversed(hard)]
+        asks = self.spec.train.pipeline.family is not None and hard_orders(self.spec.pins)
+        return [
+            *(Constraint("limit", i) for i in limits),
+            *([Constraint("family")] if asks else []),
+            *(Constraint("pin", i) for i in reversed(hard)),
+        ]
 
-    def _item(self, constraint: Constraint) -> Pin | Limit:
-        source: Sequence[Pin | Limit] = self.spec.limits if constraint.is_limit else self.spec.pins
-        return source[constraint.number]
+    def _item(self, constraint: Constraint) -> Item:
+        if constraint.sort == "pin":
+            return self.spec.pins[constraint.number]
+        if constraint.sort == "limit":
+            return self.spec.limits[constraint.number]
+        pipeline = self.spec.train.pipeline
+        assert pipeline.family is not None
+        assert pipeline.span is not None
+        return Family(pipeline.family, pipeline.span)
 
     def _row(self, constraint: Constraint) -> dict[str, Any]:
         item = self._item(constraint)
@@ -79,16 +104,19 @@ class Explainer:
         pins = tuple(
             pin
             for i, pin in enumerate(self.spec.pins)
-            if pin.weight is not None or Constraint(False, i) in kept
+            if pin.weight is not None or Constraint("pin", i) in kept
         )
         limits = [
             limit
             for i, limit in enumerate(self.spec.limits)
-            if limit.weight is not None or Constraint(True, i) in kept
+            if limit.weight is not None or Constraint("limit", i) in kept
         ]
         if limit is not None:
             limits.append(limit)
         weaker = replace(self.spec, pins=pins, limits=tuple(limits))
+        if Constraint("family") in self._constraints() and Constraint("family") not in kept:
+            pipeline = replace(weaker.train.pipeline, family=None)
+            weaker = replace(weaker, train=replace(weaker.train, pipeline=pipeline))
         return feasible(weaker, SECONDS, self.options, self.stop)
 
     # ---- ways out --------------------------------------------------------------------------
@@ -105,7 +133,8 @@ class Explainer:
             return [{**row, "change": f"memory >= {least / 2**30:.1f} GiB", "bytes": least}]
         if self._verdict(rest) is not Verdict.YES:
             return []
-        return [{**row, "change": f"drop line {item.span.line}"}]
+        what = "the schedule of line" if isinstance(item, Family) else "line"
+        return [{**row, "change": f"drop {what} {item.span.line}"}]
 
     def _least_memory(self, limit: Limit, rest: Sequence[Constraint]) -> float | None:
         """The least limit, to a hundredth of it, under which a plan was found."""

@@ -21,8 +21,8 @@ from solver.events import Document
 CONFLICT = Code(
     "MMP501",
     "no plan can exist",
-    "These pins and limits cannot hold together, and leaving any one of them out makes a plan "
-    "possible. The report lists the ways out.",
+    "These pins and limits (or a fixed schedule) cannot hold together, and leaving any one of them "
+    "out makes a plan possible. The report lists the ways out.",
 )
 
 _NOBODY = (
@@ -94,6 +94,9 @@ def _span(entry: dict[str, Any], spec: Spec) -> Span:
     """The whole statement where the spec has it; of what only has a line, that line's start."""
     spans = [(pin.text, pin.span) for pin in spec.pins]
     spans += [(limit.text, limit.span) for limit in spec.limits]
+    pipeline = spec.train.pipeline
+    if pipeline.family is not None and pipeline.span is not None:
+        spans.append((pipeline.family, pipeline.span))
     for text, span in spans:
         if _is_at(entry, text, span):
             return span
