@@ -24,12 +24,13 @@ APART = ("zb_v", "v_half", "v_min")
 class Ordered:
     """A timed schedule and a lower bound for these figures on the makespan with what broken soft
     pins cost; `actions` is None when nothing fits or nothing was found, then `infeasible` tells
-    which."""
+    which. `proved`: no schedule of these figures is better."""
 
     actions: tuple[Action, ...] | None
     makespan: float
     bound: float
     infeasible: bool
+    proved: bool = False
 
 
 def schedule_problem(
@@ -139,4 +140,5 @@ def order(
     if result.schedule is None:
         return Ordered(None, float("inf"), result.bound, result.status == "infeasible")
     actions = tuple(a for a in result.schedule.actions if not (a.phase == "W" and f.fused[a.chunk]))
-    return Ordered(actions, result.schedule.makespan, result.bound, False)
+    proved = result.schedule.proved
+    return Ordered(actions, result.schedule.makespan, result.bound, False, proved)
