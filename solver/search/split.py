@@ -12,7 +12,7 @@ from solver.engine.medium import message_bound
 from solver.plan.document import Plan
 from solver.schedule import Action, OrderPin
 from solver.search.choose import Choice, choose
-from solver.search.climb import Climb
+from solver.search.climb import Climb, Spot
 from solver.search.cuts import memory_never_binds, monotone_cut
 from solver.search.effort import Effort
 from solver.search.floor import memory_floor, stage_choices
@@ -26,6 +26,7 @@ from solver.search.patterns import (
     least_flight,
     starts,
 )
+from solver.search.proof import applies, prove
 from solver.search.ready import Ready
 from solver.search.terms import bound_weights, priced_weights, stage_terms
 from solver.search.values import broken, penalty, soft_penalties
@@ -272,9 +273,20 @@ class SplitSearch:
                 bounds.append(self._try(pattern, best, effort, keep, len(patterns)))
             self.close(min(bounds, default=math.inf))
         else:
-            Climb(self, effort, thorough=True).run(best, keep)
+            climb = Climb(self, effort, thorough=True)
+            climb.run(best, keep)
             nothing = best == cutoff and self.memory_floor() > self.capacity
-            self.close(math.inf if nothing else self.bound)
+            bound = self._prove(climb.best, effort, keep)
+            self.close(math.inf if nothing else max(self.bound, bound))
+
+    def _prove(self, spot: Spot | None, effort: Effort, keep: Callable[[Found], None]) -> float:
+        """A bound from the exact model of all stage maps, where it applies, and what it finds."""
+        if spot is None or effort.is_over() or not applies(self, spot.selection, spot.pattern):
+            return self.bound
+        proof = prove(self, spot.selection, spot.pattern, spot.value, effort)
+        if proof.pattern is not None:
+            self.schedule(spot.selection, proof.pattern, effort, 0.3, keep)
+        return proof.bound
 
     # ---- one pattern -----------------------------------------------------------------------
 
@@ -368,9 +380,10 @@ class SplitSearch:
             least = self._cut_bound(f, ordered)
             cuts.append(monotone_cut(ready.problem, choice.selection, pattern, f, least))
             limits = effort.limits(0.2)
+            before = choice.selection
             choice = choose(ready.tables, terms, cutoff - extra, limits, self.aim(), cuts)
             bound = max(bound, choice.bound + extra)
-            if choice.selection is None:
+            if choice.selection is None or (ordered.proved and choice.selection == before):
                 break
             ordered = self.schedule(choice.selection, pattern, effort, 0.2, note)
         return bound

@@ -17,7 +17,7 @@ import numpy as np
 
 from solver.cost.collectives import Floats
 from solver.cost.quantities import Quantity
-from solver.cpsat import Limits, Linear, run
+from solver.cpsat import Answer, Limits, Linear, run
 from solver.sharding.problem import Selection, ShardingProblem
 from solver.space.pins import PinMasks, UnitWish, stage_allowed
 from solver.stages.figures import group_totals, measured_saved
@@ -167,7 +167,7 @@ class StageModel:
         m = self.problem.split.microbatches
         c = self.costs
         total = (c.forward + c.backward + c.again).sum() * m + c.step.sum()
-        self.tick = max(float(total), 1e-12) / TICKS
+        self.tick = self._tick_of(float(total))
         self.makespan = self.model.new_int_var(0, 2**48, "makespan")
         fused = self.problem.spec.train.pipeline.family is not None
         heads: list[Linear] = []
@@ -188,8 +188,20 @@ class StageModel:
         return own + self._again_sum(microbatches * c.again, chunk)
 
     def _sum(self, seconds: Floats, chunk: int) -> Linear:
-        ticks = np.rint(seconds / self.tick).astype(np.int64)
+        ticks = self._ticks(seconds)
         return sum(int(t) * self._in(u, chunk) for u, t in enumerate(ticks) if t)
+
+    def _tick_of(self, total: float) -> float:
+        """Seconds of a tick, where all work takes `total` seconds."""
+        return max(total, 1e-12) / TICKS
+
+    def _ticks(self, seconds: Floats) -> Floats:
+        """Times in whole ticks."""
+        return np.asarray(np.rint(seconds / self.tick))
+
+    def _kib(self, amounts: Floats) -> Floats:
+        """KiB in whole ones: no plan that is found is too large."""
+        return np.asarray(np.ceil(amounts))
 
     def _rest_of(self, values: Floats, unit_class: int) -> float:
         members = [u for u, (d, _) in enumerate(self.places) if d == unit_class]
@@ -197,7 +209,7 @@ class StageModel:
 
     def _again_sum(self, seconds: Floats, chunk: int) -> Linear:
         return sum(
-            round(self._rest_of(seconds, c) / self.tick) * self.again[chunk, c]
+            int(self._ticks(np.array(self._rest_of(seconds, c)))) * self.again[chunk, c]
             for c in range(len(self.problem.classes))
         )
 
@@ -211,11 +223,11 @@ class StageModel:
     def _held(self, chunk: int) -> Linear:
         """KiB of a chunk's parameters and of what it saves for the micro-batches in flight."""
         c, held = self.costs, self.in_flight[chunk]
-        kib = np.ceil((c.static + held * c.saved) / KIB).astype(np.int64)
+        kib = self._kib((c.static + held * c.saved) / KIB)
         total = sum(int(b) * self._in(u, chunk) for u, b in enumerate(kib))
         for k in range(len(self.problem.classes)):
             less = self._rest_of(held * (c.kept - c.saved), k)
-            total = total + int(np.ceil(less / KIB)) * self.again[chunk, k]
+            total = total + int(self._kib(np.array(less / KIB))) * self.again[chunk, k]
         return total
 
     def _buffers(self, stage: int, chunks: Sequence[int]) -> Linear:
@@ -224,9 +236,9 @@ class StageModel:
         for u, amount in enumerate(self.costs.buffers):
             if amount:
                 there = sum(self._in(u, k) for k in chunks)
-                self.model.add(largest >= int(np.ceil(amount / KIB)) * there)
+                self.model.add(largest >= int(self._kib(np.array(amount / KIB))) * there)
         for c in range(len(self.problem.classes)):
-            whole = int(np.ceil(self._rest_of(self.costs.rebuilt, c) / KIB))
+            whole = int(self._kib(np.array(self._rest_of(self.costs.rebuilt, c) / KIB)))
             used = self.model.new_bool_var(f"recomputes{stage}_{c}")
             self.model.add(sum(self.again[k, c] for k in chunks) <= self.units * used)
             self.model.add(recomputed >= whole * used)
@@ -237,8 +249,9 @@ class StageModel:
     def solve(self, limits: Limits) -> Pattern | None:
         """The best pattern, or None where none is found (or none exists)."""
         answer = run(self.model, limits)
-        if not answer.has_solution:
-            return None
+        return self._pattern(answer) if answer.has_solution else None
+
+    def _pattern(self, answer: Answer) -> Pattern:
         value = answer.solver.value
         chunk_of = tuple(sum(int(value(x)) for x in row[1:-1]) for row in self.at_least)
         again = [False] * self.units

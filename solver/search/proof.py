@@ -1,0 +1,117 @@
+"""Proof of a stage map under a fixed schedule, where nothing but layers and recomputation is open.
+
+With one strategy per operator (measured operators, or one device per stage) the figures of every
+layer are known, so the step time of every stage map follows from the family's order: one CP-SAT
+model (`solver.stages.ordered_model`) searches all of them.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from solver.schedule.families import family_order
+from solver.schedule.operators import lower
+from solver.schedule.retime import retime
+from solver.search.effort import Effort
+from solver.search.order import schedule_problem
+from solver.search.patterns import least_flight
+from solver.sharding.problem import Selection
+from solver.stages.figures import FUSED_FAMILIES, figures
+from solver.stages.model import UnitCosts, unit_costs
+from solver.stages.ordered_model import OrderedStageModel, Place, Proof
+from solver.stages.pattern import Pattern
+
+if TYPE_CHECKING:
+    from solver.search.split import SplitSearch
+
+SHARE = 0.8
+"""Share of what is left of the time."""
+MOST = 20_000
+"""Most operators of a step that the model takes."""
+
+
+def applies(search: SplitSearch, selection: Selection, pattern: Pattern) -> bool:
+    """Whether the model decides all that is open."""
+    ready, spec = search.ready, search.spec
+    if ready is None or spec.train.pipeline.family not in FUSED_FAMILIES:
+        return False
+    problem, goal = ready.problem, search.goal
+    is_fixed = all(node.unary.shape[1] == 1 for node in problem.nodes) and all(
+        store.per_unit and store.costs.table.shape[2] == 1 for store in problem.stores
+    )
+    is_plain = not (goal.soft_bytes or goal.soft_seconds or spec.pins)
+    is_small = 2 * pattern.chunks * search.split.microbatches <= MOST
+    by_time = spec.objective[0] == "step_time"
+    if not (is_fixed and is_plain and is_small and by_time and problem.wiring.is_chain):
+        return False
+    return _are_alike(search, unit_costs(problem, selection))
+
+
+def prove(
+    search: SplitSearch, selection: Selection, pattern: Pattern, upper: float, effort: Effort
+) -> Proof:
+    """The best stage map and a bound on all, where `pattern` is known to take `upper` seconds."""
+    ready = search.ready
+    assert ready is not None
+    f = figures(ready.problem, selection, pattern)
+    microbatches, family = search.split.microbatches, search.spec.train.pipeline.family
+    assert family is not None
+    operators = lower(schedule_problem(f, microbatches, float("inf"), family), fused=True)
+    order = family_order(operators, family)
+    starts = retime(operators, order)
+    assert starts is not None
+    sequences: list[list[Place]] = [[] for _ in order]
+    begun: dict[Place, float] = {}
+    for places, sequence in zip(sequences, order, strict=True):
+        for op in sequence:
+            kind = operators.kinds[op // microbatches]
+            places.append((kind.phase, kind.chunk, op % microbatches))
+            begun[places[-1]] = starts[op]
+    mode = ready.recompute_mode()
+    model = OrderedStageModel(
+        ready.problem,
+        unit_costs(ready.problem, selection),
+        least_flight(ready, pattern),
+        search.capacity,
+        ready.pins,
+        mode == "auto",
+        mode == "full",
+        sequences,
+        _least_delay(search, selection),
+        upper,
+        pattern,
+        begun,
+    )
+    limits = effort.limits()
+    if not effort.deterministic:  # little else is left to do
+        left = SHARE * (effort.deadline - time.monotonic())
+        limits = replace(limits, seconds=max(limits.seconds, left))
+    return model.prove(limits)
+
+
+def _least_delay(search: SplitSearch, selection: Selection) -> float:
+    """A transfer between stages takes at least this long."""
+    assert search.ready is not None
+    problem = search.ready.problem
+    fixed, link = problem.spec.train.transfer, problem.split.transfer_link
+    if fixed is not None or link is None:
+        return fixed or 0.0
+    volumes = [float(s.volume[selection.strategies[s.node]]) for s in problem.sends]
+    return link.latency + min(volumes, default=0.0) / link.bandwidth
+
+
+def _are_alike(search: SplitSearch, costs: UnitCosts) -> bool:
+    """Whether the units of a class cost the same: the model counts those that are recomputed."""
+    assert search.ready is not None
+    names = [unit.name for unit in search.ready.problem.spec.graph.units]
+    place = {name: u for u, name in enumerate(names)}
+    for unit_class in search.ready.problem.classes:
+        members = [place[name] for name in unit_class.units]
+        for values in (costs.again, costs.kept, costs.saved, costs.rebuilt):
+            if not np.allclose(values[members], values[members[0]], rtol=1e-12, atol=0.0):
+                return False
+    return True
