@@ -19,7 +19,7 @@ import numpy as np
 from solver.search.choose import choose
 from solver.search.effort import Effort
 from solver.search.order import fits, quick
-from solver.search.patterns import full_flight, is_monotone, starts
+from solver.search.patterns import fewest_flight, full_flight, is_monotone, starts
 from solver.sharding.problem import Selection
 from solver.stages.figures import figures
 from solver.stages.model import StageModel, respects, unit_costs
@@ -76,7 +76,7 @@ class Climb:
         """Alternate from every start, with as much in flight as helps, or else as little as can be;
         the first start is returned."""
         first: Pattern | None = None
-        for held in dict.fromkeys([tuple(self.plenty), (1,) * len(self.plenty)]):
+        for held in dict.fromkeys([tuple(self.plenty), tuple(fewest_flight(self.ready))]):
             for pattern in starts(self.ready, self.effort):
                 self._alternate(pattern, list(held), cutoff)
                 first = first or pattern

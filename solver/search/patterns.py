@@ -29,13 +29,28 @@ VISITS = 20_000  # partial stage maps looked at before giving up on listing them
 def full_flight(ready: Ready) -> list[int]:
     """Micro-batches in flight per chunk that are enough to hide every dependency: those of 1F1B for
     one chunk per stage, of `interleaved` for its loops. Otherwise by Little's law: with v chunks
-    per stage, a new micro-batch comes every v operators, and leaves the last n chunks after n."""
+    per stage, a new micro-batch comes every v operators, and leaves the last n chunks after n. More
+    where pins on the order ask for them."""
     split = ready.problem.split
     m, on_stage = split.microbatches, placement(ready.problem.spec.train.pipeline, split.stages)
     if ready.problem.spec.train.pipeline.family == "interleaved":
         return interleaved_flight(on_stage, m)
     rounds = len(on_stage) // split.stages
-    return [min(m, math.ceil(left / rounds)) for left in range(len(on_stage), 0, -1)]
+    hidden = [min(m, math.ceil(left / rounds)) for left in range(len(on_stage), 0, -1)]
+    return [max(pair) for pair in zip(hidden, fewest_flight(ready), strict=True)]
+
+
+def fewest_flight(ready: Ready) -> list[int]:
+    """Micro-batches that every chunk has in flight at some time, whatever the stage map: one, or as
+    many as hard pins on the order ask for."""
+    spec, split = ready.problem.spec, ready.problem.split
+    on_stage = placement(spec.train.pipeline, split.stages)
+    pins = hard_orders(spec.pins)
+    if not pins or spec.train.pipeline.family is not None or len(on_stage) > split.stages:
+        return [1] * len(on_stage)
+    is_chain = ready.problem.wiring.is_chain
+    edges = [Edge(c, c + 1, 0.0) for c in range(len(on_stage) - 1)] if is_chain else []
+    return least_flight_of_orders(pins, on_stage, edges, split.microbatches)
 
 
 def interleaved_flight(on_stage: tuple[int, ...], microbatches: int) -> list[int]:

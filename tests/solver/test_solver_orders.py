@@ -156,6 +156,13 @@ def test_both_gradients_are_one_operator_where_they_run_together(spec: Any) -> N
         assert document["step_time_s"] == pytest.approx(45 * MS)
 
 
+def test_stage_maps_leave_room_for_what_orders_keep_in_flight(spec: Any) -> None:
+    """Four micro-batches of all layers of stage 0: 20 of the 44 fit, half of them do not."""
+    document = plan(spec("limit memory <= 80 GiB per device", AHEAD, chunks=44), time_limit_s=5.0)
+    assert document["pins"][0]["satisfied"]
+    assert len(document["pipeline"]["stages"][0]["units"]) <= 20
+
+
 # ---- operators that are not there ----------------------------------------------------------
 
 TWO_STAGES = "order forward 0 of stage 0 before input_grad 0 of stage 1"
