@@ -1,4 +1,5 @@
 """Proof of a stage map under a fixed schedule, where nothing but layers and recomputation is open.
+Where the order is free too, the best stage map of 1F1B is a start.
 
 With one strategy per operator (measured operators, or one device per stage) the figures of every
 layer are known, so the step time of every stage map follows from the family's order: one CP-SAT
@@ -18,7 +19,7 @@ from solver.schedule.operators import lower
 from solver.schedule.retime import retime
 from solver.search.effort import Effort
 from solver.search.order import schedule_problem
-from solver.search.patterns import least_flight
+from solver.search.patterns import full_flight, least_flight
 from solver.sharding.problem import Selection
 from solver.stages.figures import FUSED_FAMILIES, figures
 from solver.stages.model import UnitCosts, unit_costs
@@ -28,16 +29,16 @@ from solver.stages.pattern import Pattern
 if TYPE_CHECKING:
     from solver.search.split import SplitSearch
 
-SHARE = 0.8
-"""Share of what is left of the time."""
+SHARE, START_SHARE = 0.8, 0.4
+"""Share of what is left of the time, for a proof and for a start."""
 MOST = 20_000
 """Most operators of a step that the model takes."""
 
 
 def applies(search: SplitSearch, selection: Selection, pattern: Pattern) -> bool:
-    """Whether the model decides all that is open."""
+    """Whether the model decides all that is open but the order."""
     ready, spec = search.ready, search.spec
-    if ready is None or spec.train.pipeline.family not in FUSED_FAMILIES:
+    if ready is None or _family(search) not in FUSED_FAMILIES or pattern.stages == 1:
         return False
     problem, goal = ready.problem, search.goal
     is_fixed = all(node.unary.shape[1] == 1 for node in problem.nodes) and all(
@@ -48,18 +49,26 @@ def applies(search: SplitSearch, selection: Selection, pattern: Pattern) -> bool
     by_time = spec.objective[0] == "step_time"
     if not (is_fixed and is_plain and is_small and by_time and problem.wiring.is_chain):
         return False
+    if not all(figures(problem, selection, pattern).fused):
+        return False
     return _are_alike(search, unit_costs(problem, selection))
+
+
+def _family(search: SplitSearch) -> str:
+    """The schedule of the model."""
+    return search.spec.train.pipeline.family or "one_f_one_b"
 
 
 def prove(
     search: SplitSearch, selection: Selection, pattern: Pattern, upper: float, effort: Effort
 ) -> Proof:
-    """The best stage map and a bound on all, where `pattern` is known to take `upper` seconds."""
+    """The best stage map under the fixed schedule, or under 1F1B, and a bound on all plans, where
+    `pattern` is known to take `upper` seconds."""
     ready = search.ready
     assert ready is not None
     f = figures(ready.problem, selection, pattern)
-    microbatches, family = search.split.microbatches, search.spec.train.pipeline.family
-    assert family is not None
+    microbatches, family = search.split.microbatches, _family(search)
+    is_fixed = search.spec.train.pipeline.family is not None
     operators = lower(schedule_problem(f, microbatches, float("inf"), family), fused=True)
     order = family_order(operators, family)
     starts = retime(operators, order)
@@ -75,7 +84,7 @@ def prove(
     model = OrderedStageModel(
         ready.problem,
         unit_costs(ready.problem, selection),
-        least_flight(ready, pattern),
+        least_flight(ready, pattern) if is_fixed else full_flight(ready),
         search.capacity,
         ready.pins,
         mode == "auto",
@@ -88,9 +97,10 @@ def prove(
     )
     limits = effort.limits()
     if not effort.deterministic:  # little else is left to do
-        left = SHARE * (effort.deadline - time.monotonic())
+        left = (SHARE if is_fixed else START_SHARE) * (effort.deadline - time.monotonic())
         limits = replace(limits, seconds=max(limits.seconds, left))
-    return model.prove(limits)
+    proof = model.prove(limits)
+    return proof if is_fixed else replace(proof, bound=0.0)
 
 
 def _least_delay(search: SplitSearch, selection: Selection) -> float:
