@@ -20,6 +20,7 @@ from solver.search.choose import choose
 from solver.search.effort import Effort
 from solver.search.order import fits, quick
 from solver.search.patterns import fewest_flight, full_flight, is_monotone, starts
+from solver.search.scheduling import schedule
 from solver.sharding.problem import Selection
 from solver.stages.figures import figures
 from solver.stages.model import StageModel, respects, unit_costs
@@ -69,7 +70,7 @@ class Climb:
             return math.inf
         self._settle(first, cutoff)
         if self.best.value < cutoff * 1.1:
-            self.search.schedule(self.best.selection, self.best.pattern, self.effort, 0.3, keep)
+            schedule(self.search, self.best.selection, self.best.pattern, self.effort, 0.3, keep)
         return self.best.value
 
     def _start(self, cutoff: float) -> Pattern | None:

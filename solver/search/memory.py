@@ -16,6 +16,7 @@ from solver.search.effort import Effort
 from solver.search.goal import Found
 from solver.search.order_pins import hard_orders, soft_orders
 from solver.search.patterns import all_patterns, flight_of_orders, least_flight, starts
+from solver.search.scheduling import schedule
 from solver.search.split import SplitSearch
 from solver.search.values import peak_bytes
 from solver.sharding.problem import Selection
@@ -76,7 +77,7 @@ def _try(
     ceilings += _for_orders(search, pattern, choice.selection)
     if search.goal.soft_seconds or pattern.chunks > pattern.stages or hard_orders(search.spec.pins):
         ceilings.append(search.capacity)
-    search.schedule(choice.selection, pattern, effort, 0.3, keep, ceilings)
+    schedule(search, choice.selection, pattern, effort, 0.3, keep, ceilings)
     return bound
 
 

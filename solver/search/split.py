@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
 from solver.cpsat import Limits
 from solver.engine.medium import message_bound
-from solver.plan.document import Plan
-from solver.schedule import Action, OrderPin
+from solver.schedule import OrderPin
 from solver.search.choose import Choice, choose
 from solver.search.climb import Climb, Spot
-from solver.search.cuts import memory_never_binds, monotone_cut
 from solver.search.effort import Effort
 from solver.search.floor import memory_floor, stage_choices
-from solver.search.goal import Found, Goal, found
-from solver.search.order import APART, Ordered, order
-from solver.search.order_pins import broken_orders, missing_weight, pins_of
+from solver.search.goal import Found, Goal
+from solver.search.order import APART
+from solver.search.order_pins import missing_weight, pins_of
 from solver.search.patterns import (
     all_patterns,
     has_orders,
@@ -28,23 +26,23 @@ from solver.search.patterns import (
 )
 from solver.search.proof import applies, prove
 from solver.search.ready import Ready
+from solver.search.scheduling import close_pattern, schedule
 from solver.search.terms import bound_weights, priced_weights, stage_terms
-from solver.search.values import broken, penalty, soft_penalties
+from solver.search.values import penalty, soft_penalties
 from solver.sharding.build import Frame, NoStrategyError, build, keep_strategies, with_edges
 from solver.sharding.domain import Domain, alone, hard_domain, not_too_dear, own_costs
 from solver.sharding.lower.lowering import Aim
 from solver.sharding.lower.tables import Tables, tables
 from solver.sharding.lower.weighted import weighted
 from solver.sharding.problem import Selection, ShardingProblem
-from solver.sharding.terms import Cut, SoftLimit, StageTerms
+from solver.sharding.terms import SoftLimit, StageTerms
 from solver.space.mesh import Split
 from solver.space.pins import PinMasks, compile_pins
-from solver.stages.figures import StageFigures, figures, fused_chunks
+from solver.stages.figures import StageFigures
 from solver.stages.model import keeps
 from solver.stages.pattern import Pattern
 
 SWEEPS = 6
-CUTS = 60  # schedules fed back per pattern
 PRICES = 5
 CHAINED = ("interleaved", *APART)  # families that take a chain of chunks only
 CLOSED = 1e-9  # relative: a bound so near to the cutoff leaves nothing to find
@@ -248,7 +246,7 @@ class SplitSearch:
             limits = effort.limits(0.5)
             choice = self.choose(pattern, held, math.inf, limits, prove=False)
             if choice.selection is not None:
-                self.schedule(choice.selection, pattern, effort, 0.2, plans.append)
+                schedule(self, choice.selection, pattern, effort, 0.2, plans.append)
             if plans:
                 break
         if coarse:
@@ -285,7 +283,7 @@ class SplitSearch:
             return self.bound
         proof = prove(self, spot.selection, spot.pattern, spot.value, effort)
         if proof.pattern is not None:
-            self.schedule(spot.selection, proof.pattern, effort, 0.3, keep)
+            schedule(self, spot.selection, proof.pattern, effort, 0.3, keep)
         return proof.bound
 
     # ---- one pattern -----------------------------------------------------------------------
@@ -344,59 +342,7 @@ class SplitSearch:
         bound = max(choice.bound, self.bound)
         if choice.selection is None or bound >= cutoff:
             return bound
-        return max(bound, self._close_pattern(pattern, choice, cutoff, effort, share, keep))
-
-    def _close_pattern(
-        self,
-        pattern: Pattern,
-        choice: Choice,
-        cutoff: float,
-        effort: Effort,
-        share: int,
-        keep: Callable[[Found], None],
-    ) -> float:
-        """Schedule a choice, and feed schedules back as cuts until no selection of the pattern can
-        beat the best plan; a lower bound on its plans is returned."""
-        ready = self.ready
-        assert ready is not None
-        terms = self.terms(pattern, least_flight(ready, pattern), self.capacity)
-        extra = self.unit_penalty(pattern)
-        cuts: list[Cut] = []
-        bound = choice.bound
-
-        def note(plan: Found) -> None:
-            nonlocal cutoff
-            cutoff = min(cutoff, plan.value)
-            keep(plan)
-
-        assert choice.selection is not None
-        ordered = self.schedule(choice.selection, pattern, effort, 1 / share, note)
-        for _ in range(CUTS if self.split.stages > 1 else 0):
-            f = figures(ready.problem, choice.selection, pattern)
-            never = memory_never_binds(f, self.split.microbatches, self.capacity)
-            over = bound >= cutoff * (1 - 1e-9) or ordered.infeasible or effort.is_over()
-            if over or not never:
-                break
-            least = self._cut_bound(f, ordered)
-            cuts.append(monotone_cut(ready.problem, choice.selection, pattern, f, least))
-            limits = effort.limits(0.2)
-            before = choice.selection
-            choice = choose(ready.tables, terms, cutoff - extra, limits, self.aim(), cuts)
-            bound = max(bound, choice.bound + extra)
-            if choice.selection is None or (ordered.proved and choice.selection == before):
-                break
-            ordered = self.schedule(choice.selection, pattern, effort, 0.2, note)
-        return bound
-
-    def _cut_bound(self, f: StageFigures, ordered: Ordered) -> float:
-        """What a schedule proves of longer ones. A cut stands for the step time in the objective,
-        where it may hold what broken pins cost as well; but not where the step itself is limited
-        or has a price."""
-        paid = sum(pin.weight or 0.0 for pin in self.order_pins(f))
-        return ordered.bound - paid if self._weighs_steps() else ordered.bound
-
-    def _weighs_steps(self) -> bool:
-        return math.isfinite(self.step_limit) or bool(self.goal.soft_seconds)
+        return max(bound, close_pattern(self, pattern, choice, cutoff, effort, share, keep))
 
     def order_pins(self, f: StageFigures) -> tuple[OrderPin, ...]:
         """The pins on the order of operators."""
@@ -406,72 +352,3 @@ class SplitSearch:
         """Weights of soft pins on operators or storage that a selection breaks."""
         assert self.ready is not None
         return penalty(self.ready.problem, self.ready.pins, selection)
-
-    def schedule(
-        self,
-        selection: Selection,
-        pattern: Pattern,
-        effort: Effort,
-        share: float,
-        keep: Callable[[Found], None],
-        ceilings: Sequence[float] = (),
-    ) -> Ordered:
-        """Order the operators of a selection; every plan goes to `keep`.
-
-        The order is found for each of some `ceilings` of memory (none: what the goal says), since
-        a longer step may use less of what is paid for. That of the first one is returned.
-        """
-        ready = self.ready
-        assert ready is not None
-        f = figures(ready.problem, selection, pattern)
-        least = float((f.static + f.buffers + f.least_saved).max())
-        tried = ceilings or self.goal.ceilings(least)
-        pins = self.order_pins(f)
-        orders = [self._order(f, pins, effort, share / len(tried), x) for x in tried]
-        hard = tuple(pin for pin in pins if pin.weight is None)
-        if hard != pins and self._weighs_steps():  # the scheduler pays for pins in seconds only
-            orders += [self._order(f, hard, effort, share / len(tried), x) for x in tried]
-        for ordered in orders:
-            if ordered.actions and ordered.makespan <= self.step_limit * (1 + 1e-12):
-                keep(found(self._plan(selection, pattern, ordered.actions, ordered.makespan)))
-        return orders[0]
-
-    def _order(
-        self,
-        f: StageFigures,
-        pins: tuple[OrderPin, ...],
-        effort: Effort,
-        share: float,
-        ceiling: float,
-    ) -> Ordered:
-        return order(
-            f,
-            self.split.microbatches,
-            ceiling,
-            self.spec.train.pipeline.family,
-            pins,
-            effort.limits(share).seconds,
-            effort.workers,
-            effort.seed,
-            effort.deterministic,
-            effort.stop,
-        )
-
-    def _plan(
-        self,
-        selection: Selection,
-        pattern: Pattern,
-        actions: tuple[Action, ...],
-        step_time: float,
-    ) -> Plan:
-        assert self.ready is not None
-        problem, pins = self.ready.problem, self.ready.pins
-        fused, count = fused_chunks(problem, selection, pattern), self.split.microbatches
-        orders = broken_orders(self.spec, actions, pattern, count, fused)
-        missed = tuple(
-            broken(problem, pin, selection)
-            or not all(keeps(w, pattern) for w in pin.units)
-            or number in orders
-            for number, pin in enumerate(pins)
-        )
-        return Plan(problem, selection, pattern, actions, step_time, missed, pins)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from tests.examples.planning import Planned
+from dsl.load import load
+from tests.examples.planning import EXAMPLES, Planned
+from tests.solver.solving import plan
 
 US = 1e-6
 PUBLISHED = 111_510 * US  # the plan that the MindSpore pipeline-balance tool's tests hold
@@ -49,3 +53,14 @@ def test_v_is_better_than_one_chunk_per_stage(planned: Planned) -> None:
     assert max(row["peak_bytes"] for row in solved.document["memory"]) <= 8 * 2**30
     for stage, row in enumerate(solved.document["pipeline"]["stages"]):
         assert row["units"] == [f"net.chunks[{at}]" for at in (stage, 7 - stage)]
+
+
+@pytest.mark.slow
+def test_the_pipeline_is_proved_and_a_free_order_is_shorter() -> None:
+    spec = load(EXAMPLES / "measured_pipeline.mmp")
+    fixed = plan(spec, time_limit_s=300.0, workers=2)
+    assert fixed["outcome"] == {"stopped": "proved", "plan": "optimal"}
+    assert fixed["objective"]["value"] == pytest.approx(OPTIMUM)
+    train = replace(spec.train, pipeline=replace(spec.train.pipeline, family=None))
+    free = plan(replace(spec, train=train), time_limit_s=60.0, workers=2)
+    assert free["objective"]["value"] < OPTIMUM * (1 - 1e-3)
