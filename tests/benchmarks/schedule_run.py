@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from solver.schedule import Action, Schedule, ScheduleProblem, estimate, solve
-from tests.verify.test_verify_schedule_scheduler import judge
+from tests.schedule.judging import judge
 
 AGREE = 1e-9
 """Relative difference up to which two sums of floats are the same figure."""
