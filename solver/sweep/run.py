@@ -4,31 +4,35 @@ from __future__ import annotations
 
 import concurrent.futures
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from typing import TypeVar
+
+from solver.isolate.interrupts import Interrupts
+from solver.sweep.executors import Place
 
 Answer = TypeVar("Answer")
 _POLL_S = 0.2  # how soon an interrupt is seen while nothing is finished
 
 
 def completed(
-    executor: Executor,
-    work: Mapping[int, Callable[[], Answer]],
-    is_interrupted: Callable[[], bool],
+    place: Place, work: Mapping[int, Callable[[], Answer]], interrupts: Interrupts
 ) -> Iterator[tuple[int, Answer | Exception | None]]:
     """(point, what its function returned or raised), in the order in which points end.
 
-    After an interrupt, None for every point that can still be cancelled: those that have not
-    started, and on a cluster also those that run. The others are waited for.
+    The first interrupt asks every point to stop, and what it has then counts; those that have not
+    started find out when they do. The second gives up what can be cancelled: None for those.
     """
-    waiting: dict[Future[Answer], int] = {executor.submit(job): at for at, job in work.items()}
-    is_cancelled = False
+    waiting: dict[Future[Answer], int] = {
+        place.executor.submit(job): at for at, job in work.items()
+    }
+    heard = 0
     while waiting:
-        if is_interrupted() and not is_cancelled:
-            is_cancelled = True
+        if interrupts.count > heard:
+            heard = interrupts.count
+            place.ask_to_stop()
+        if heard > 1:
             for future in [future for future in waiting if future.cancel()]:
                 yield waiting.pop(future), None
-            continue
         done, _ = concurrent.futures.wait(waiting, _POLL_S, concurrent.futures.FIRST_COMPLETED)
         for future in sorted(done, key=lambda future: waiting[future]):
             at, answer = waiting.pop(future), _answer(future)

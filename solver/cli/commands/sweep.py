@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,9 +17,9 @@ from solver.cli import overrides, settings, streams
 from solver.cli.exit_codes import CommandError, ExitCode
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
     from solver.cli.sweeping import Done, Point
+    from solver.isolate.interrupts import Interrupts
+    from solver.sweep.executors import Place
     from solver.sweep.grid import Axis, Values
 
 
@@ -68,7 +69,10 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="points at a time (default: as many as the cores can serve)",
     )
     where.add_argument(
-        "--cluster", metavar="ADDRESS", help="plan on the Dask cluster at tcp://HOST:PORT"
+        "--cluster",
+        metavar="ADDRESS",
+        type=_address,
+        help="plan on the Dask cluster at tcp://HOST:PORT (or tls://)",
     )
     parser.add_argument(
         "--json", action="store_true", help="print an mmp-sweep/1 document instead of the table"
@@ -140,7 +144,6 @@ def _plan(
     from solver.cli.tasks.point import solve_point
     from solver.events import Options
     from solver.isolate.interrupts import Interrupts
-    from solver.sweep.relay import Relay
     from solver.sweep.run import completed
 
     options = Options(
@@ -148,17 +151,13 @@ def _plan(
     )
     done = {at: rejected(point) for at, point in enumerate(read) if point.spec is None}
     total, is_all_written = len(read) - len(done), True
-    with Interrupts() as interrupts, _executor(arguments) as executor:
-        # Another machine cannot be told of signals through an object.
-        is_here = arguments.cluster is None
-        heard = Relay(interrupts, len(read)).branches if is_here else (None,) * len(read)
+    with Interrupts() as interrupts, _place(arguments, interrupts, len(read)) as place:
         work = {
-            at: partial(solve_point, point.spec, options, heard[at])
+            at: partial(solve_point, point.spec, options, place.hearing(at))
             for at, point in enumerate(read)
             if point.spec is not None
         }
-        ended = completed(executor, work, lambda: interrupts.count > 0)
-        for number, (at, answer) in enumerate(ended, 1):
+        for number, (at, answer) in enumerate(completed(place, work, interrupts), 1):
             one = settled(read[at], answer)
             written, is_written = _write(one, files[at])
             done[at] = written
@@ -168,16 +167,19 @@ def _plan(
 
 
 @contextmanager
-def _executor(arguments: argparse.Namespace) -> Iterator[Executor]:
+def _place(arguments: argparse.Namespace, interrupts: Interrupts, points: int) -> Iterator[Place]:
+    """Where the points run."""
     from solver.sweep.executors import ClusterError, cluster, local
+    from solver.sweep.relay import Relay
 
     if arguments.cluster is None:
-        with local(arguments.jobs or max(1, _cores() // arguments.workers)) as executor:
-            yield executor
+        jobs = arguments.jobs or max(1, _cores() // arguments.workers)
+        with local(jobs, Relay(interrupts, points)) as place:
+            yield place
         return
     try:
-        with cluster(arguments.cluster) as executor:
-            yield executor
+        with cluster(arguments.cluster) as place:
+            yield place
     except ClusterError as error:
         raise CommandError(str(error)) from error
 
@@ -227,3 +229,9 @@ def _axis(text: str) -> Axis:
         return axis(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _address(text: str) -> str:
+    if re.fullmatch(r"(tcp|tls)://\S+:\d+", text) is None:
+        raise argparse.ArgumentTypeError(f"expected tcp://HOST:PORT, found {text!r}")
+    return text

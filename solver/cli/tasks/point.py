@@ -7,21 +7,18 @@ from solver.cli.exit_codes import ExitCode
 from solver.cli.settle import Settled, settle
 from solver.cli.tasks.spec import task_of
 from solver.events import Event, Options
-from solver.isolate.interrupts import Interrupts
 from solver.isolate.run import run
+from solver.sweep.executors import Hearing
 from solver.verify.check import FORMAT
 
 
-def solve_point(spec: Spec, options: Options, interrupts: Interrupts | None = None) -> Settled:
-    """What `mmp solve` gives for this spec. All of it can be pickled, and no file is read.
-
-    Without `interrupts` (on another machine) nothing but the time limit ends it early.
-    """
-    heard = interrupts or Interrupts()
-    if heard.count:
-        return not_run()
-    task = task_of(spec)
-    result = run(task.search, task.subject, options, _ignore, heard)
+def solve_point(spec: Spec, options: Options, hearing: Hearing) -> Settled:
+    """What `mmp solve` gives for this spec. All of it can be pickled, and no file is read."""
+    with hearing() as interrupts:
+        if interrupts.count:
+            return not_run()
+        task = task_of(spec)
+        result = run(task.search, task.subject, options, _ignore, interrupts)
     return settle(result, task, options)
 
 
