@@ -52,7 +52,7 @@ OUTCOMES = (
     _outcome("4", 8, _none("proved", conflict=CONFLICT, relaxations=[{"change": "memory >= 9"}])),
     _outcome("5", 8, _none("proved")),
     _outcome("6", 8, _none("limit")),
-    _outcome("7", 8, _none("interrupted")),
+    _outcome("7", 8, {"outcome": {"stopped": "interrupted", "plan": "none"}}),  # never ran
     _outcome("8", 8, _none("failed")),
     _outcome("9", 8, None, failure="KilledWorker: it is gone"),
     _outcome("x", None, None, diagnostics=(WRONG,)),
@@ -93,6 +93,12 @@ def test_every_end_has_its_words() -> None:
         ["least memory", "4.000 GiB", "n=2"],
         ["fewest devices", "4 devices, 2.000 s", "n=1"],
     ]
+
+
+def test_a_search_with_time_left_has_nothing_left_to_try() -> None:
+    solver = {"wall_s": 3.0, "time_limit_s": 20.0, "reproducible": False}
+    ended = _outcome("1", 4, _none("limit") | {"solver": solver})
+    assert "nothing left to try" in render("a.mmp", [Axis("n", ())], [ended])
 
 
 def test_another_objective_has_a_column_of_its_own() -> None:

@@ -127,8 +127,14 @@ def _figures(outcome: Outcome, has_objective: bool) -> list[str]:
 def _word(outcome: Outcome) -> str:
     plan = outcome.plan
     if plan is None:
-        return _WITHOUT[outcome.stopped]
+        return _WITHOUT[_ending(outcome)]
     return "optimal" if plan["outcome"]["plan"] == "optimal" else _WITH_PLAN[ending(plan)]
+
+
+def _ending(outcome: Outcome) -> str:
+    """Why a point without a plan ended; one that never ran has nothing but its own word."""
+    document = outcome.document
+    return outcome.stopped if document is None or "solver" not in document else ending(document)
 
 
 def _reason(outcome: Outcome) -> str:
@@ -139,7 +145,7 @@ def _reason(outcome: Outcome) -> str:
         return outcome.failure
     document = outcome.document or {}
     if outcome.stopped != "proved":
-        return _REASONS[outcome.stopped]
+        return _REASONS[_ending(outcome)]
     entries = document.get("conflict", [])
     if not entries:
         return "no pin or limit is to blame: mesh, memory, batch and `train` alone leave none"
