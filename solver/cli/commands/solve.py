@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from solver.cli import overrides, streams
 from solver.cli.exit_codes import CommandError, ExitCode
+from solver.cli.settings import positive, seconds, seed
 
 if TYPE_CHECKING:
     from solver.cli.task import Task
@@ -29,12 +30,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--svg", metavar="FILE", type=Path, help="draw the timeline of the plan here (specs only)"
     )
     parser.add_argument(
-        "--time-limit", metavar="S", type=_seconds, default=20.0, help="seconds (default 20)"
+        "--time-limit", metavar="S", type=seconds, default=20.0, help="seconds (default 20)"
     )
     parser.add_argument(
-        "--workers", metavar="N", type=_positive, default=2, help="parallel workers (default 2)"
+        "--workers", metavar="N", type=positive, default=2, help="parallel workers (default 2)"
     )
-    parser.add_argument("--seed", metavar="N", type=_seed, default=0, help="default 0")
+    parser.add_argument("--seed", metavar="N", type=seed, default=0, help="default 0")
     parser.add_argument(
         "--reproducible", action="store_true", help="give the same plan in every run"
     )
@@ -142,34 +143,3 @@ def _save(output: Path, text: str) -> None:
     except CommandError as error:
         where = save_aside(text, ".json")
         raise CommandError(f"{error}; the plan is in {where}") from error
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0.0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected a positive number of seconds, found {text!r}")
-    return value
-
-
-def _positive(text: str) -> int:
-    value = _integer(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected at least 1, found {text!r}")
-    return value
-
-
-def _seed(text: str) -> int:
-    value = _integer(text)
-    if not 0 <= value < 2**31:
-        raise argparse.ArgumentTypeError(f"expected 0 to {2**31 - 1}, found {text!r}")
-    return value
-
-
-def _integer(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"expected a whole number, found {text!r}") from error
