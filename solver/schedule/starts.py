@@ -171,7 +171,8 @@ def _orders(problem: ScheduleProblem, operators: Operators, quick: bool) -> Iter
         if families.refusal(problem, name) is None:
             yield fill(operators, families.family_order(operators, name))
     if problem.split_backward and families.refusal(problem, "zb_h1") is None:
-        yield from (fill(operators, order) for order in zero_bubble.orders(operators))
+        made = itertools.islice(zero_bubble.orders(operators), 1 if quick else None)
+        yield from (fill(operators, order) for order in made)
     if problem.split_backward and families.refusal(problem, "v_half") is None:
         yield fill(operators, v_any_memory.order(operators))
     if not operators.fused and not quick:

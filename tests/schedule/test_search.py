@@ -120,6 +120,7 @@ def test_one_chunk_needs_no_search() -> None:
 
 
 def test_estimate_and_bound_are_fast() -> None:
+    """Milliseconds of processor time on an idle core, with room for a slow one."""
     problem = pipeline(16, 64, (36.0, 59.0, 35.0), 16, delay=5.0)
     for function in (estimate, lower_bound):
         times = []
@@ -127,7 +128,7 @@ def test_estimate_and_bound_are_fast() -> None:
             begin = time.process_time()
             function(problem)
             times.append(time.process_time() - begin)
-        assert min(times) < 0.030
+        assert min(times) < 0.060
 
 
 @pytest.mark.parametrize(
