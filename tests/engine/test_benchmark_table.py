@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import itertools
 import json
 import random
@@ -21,7 +20,6 @@ from tests.benchmarks.sharding_table import check, rows
 from tests.benchmarks.watched import Solver, Trace, watch
 
 SOLVERS = {"mmp": sharding.MMP, **sharding.PEERS}
-NEEDS = {"cbc": "pulp", "highs": "scipy"}
 
 
 def _problem(seed: int) -> dict[str, object]:
@@ -69,8 +67,6 @@ def _optimum(instance: Instance) -> float:
 @pytest.mark.parametrize("name", SOLVERS)
 @pytest.mark.parametrize("seed", [0, 4])
 def test_every_solver_proves_the_optimum(name: str, seed: int, tmp_path: Path) -> None:
-    if name in NEEDS and importlib.util.find_spec(NEEDS[name]) is None:
-        pytest.skip(f"{NEEDS[name]} is not installed")
     path = _write(tmp_path, seed)
     best = _optimum(read(path))
     trace = watch(SOLVERS[name], path, 20.0)
