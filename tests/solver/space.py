@@ -56,17 +56,17 @@ class Space:
 
     def bases(self) -> Iterator[Decisions]:
         """All decisions with every parameter whole on every device and no schedule."""
-        for pipeline in self._pipelines():
+        for pipeline in self.pipelines():
             names = [part.name for part in pipeline]
             free = [part for part in self.spec.mesh.parts if part.name not in names]
-            for count in self._microbatch_counts():
+            for count in self.microbatch_counts():
                 for stage_of in self._stage_maps(math.prod(p.size for p in pipeline)):
                     for recomputed in self._recomputations():
                         yield from self._strategies(free, count, names, stage_of, recomputed)
 
     # ---- the frame of a plan ---------------------------------------------------------------
 
-    def _pipelines(self) -> Iterator[tuple[SubAxis, ...]]:
+    def pipelines(self) -> Iterator[tuple[SubAxis, ...]]:
         wish, parts = self.spec.train.pipeline, self.spec.mesh.parts
         allowed = [p for p in parts if wish.parts is None or p.name in wish.parts]
         high = len(self.spec.graph.units) if wish.high is None else wish.high
@@ -75,7 +75,7 @@ class Space:
                 if wish.low <= math.prod(p.size for p in chosen) <= high:
                     yield chosen
 
-    def _microbatch_counts(self) -> list[int]:
+    def microbatch_counts(self) -> list[int]:
         indices = [i for op in self.spec.graph.operators for i in op.indices]
         indices += [dim for t in self.spec.graph.tensors.values() for dim in t.dims]
         sizes = [index.size for index in indices if index.batch]
@@ -91,22 +91,21 @@ class Space:
                 yield found
 
     def _recomputations(self) -> Iterator[dict[str, bool]]:
-        mode = self.spec.train.recompute
         units = self.spec.graph.units
-        asked = [
-            wish.unit
+        for chosen in itertools.product(*(self.may_recompute(unit) for unit in units)):
+            yield dict(zip((unit.name for unit in units), chosen, strict=True))
+
+    def may_recompute(self, unit: Unit) -> tuple[bool, ...]:
+        """What recomputation of a unit may be."""
+        mode = self.spec.train.recompute
+        is_asked = any(
+            isinstance(wish, Recomputed) and wish.unit == unit.name and pin.weight is None
             for pin in self.spec.pins
             for wish in pin.requirements
-            if isinstance(wish, Recomputed) and pin.weight is None
-        ]
-        flags = [
-            (False, True)
-            if mode == "auto" and (unit.repeat or unit.name in asked)
-            else (mode == "full",)
-            for unit in units
-        ]
-        for chosen in itertools.product(*flags):
-            yield dict(zip((unit.name for unit in units), chosen, strict=True))
+        )
+        if mode == "auto" and (unit.repeat or is_asked):
+            return (False, True)
+        return (mode == "full",)
 
     # ---- strategies ------------------------------------------------------------------------
 
@@ -119,11 +118,11 @@ class Space:
         recomputed: dict[str, bool],
     ) -> Iterator[Decisions]:
         graph = self.spec.graph
-        cuts = {self.place(op): _operator_cuts(op, free, microbatches) for op in graph.operators}
+        cuts = {self.place(op): operator_cuts(op, free, microbatches) for op in graph.operators}
         layouts: dict[Place, list[tuple[Cuts, tuple[str, ...]]]] = {}
         for name in self.wiring.readers:
             if len(self.wiring.readers[name]) > 1:
-                layouts[self.first_read(name)] = self._layouts(name, free, microbatches)
+                layouts[self.first_read(name)] = self.layouts(name, free, microbatches)
         for chosen in itertools.product(*cuts.values(), *layouts.values()):
             cut = dict(zip(cuts, chosen[: len(cuts)], strict=True))
             layout = dict(zip(layouts, chosen[len(cuts) :], strict=True))
@@ -145,7 +144,7 @@ class Space:
                 schedule=(),
             )
 
-    def _layouts(
+    def layouts(
         self, name: str, free: Sequence[SubAxis], microbatches: int
     ) -> list[tuple[Cuts, tuple[str, ...]]]:
         """Layouts of a tensor read several times: cuts, and sub-axes that stay partial."""
@@ -177,7 +176,7 @@ def _subsets(parts: Sequence[SubAxis]) -> list[tuple[SubAxis, ...]]:
     return [c for n in range(len(parts) + 1) for c in itertools.combinations(parts, n)]
 
 
-def _operator_cuts(op: Operator, free: Sequence[SubAxis], microbatches: int) -> list[Cuts]:
+def operator_cuts(op: Operator, free: Sequence[SubAxis], microbatches: int) -> list[Cuts]:
     return _cuts([i for i in op.indices if i.name in op.cuttable], free, microbatches)
 
 
