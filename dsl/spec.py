@@ -7,7 +7,7 @@ order. Every pin, limit and operator carries the span and the name the user know
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from dsl.formula import Formula
@@ -50,12 +50,21 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class SubAxis:
-    """A prime factor of a mesh axis; `gpu: 8` has `gpu.0` (outermost), `gpu.1`, `gpu.2`."""
+    """A prime factor of a mesh axis; `gpu: 8` has `gpu.0` (outermost), `gpu.1`, `gpu.2`.
+
+    `links` are those that join its devices, one per device kind of the mesh, in their order.
+    """
 
     name: str
     axis: str
     size: int
-    link: Link
+    links: tuple[Link, ...]
+
+    @property
+    def link(self) -> Link:
+        """The link, in a mesh of one kind; ValueError in others."""
+        (only,) = self.links
+        return only
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +77,49 @@ class Axis:
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """`count` neighbouring coordinates of the outermost axis have devices of this kind, a number
+    in `Mesh.kinds`."""
+
+    kind: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Mesh:
-    """Devices in a grid; axes from outermost to innermost."""
+    """Devices in a grid; axes from outermost to innermost.
+
+    `kinds` are the different device types in it. With several, `runs` say which kind is where on
+    the outermost axis, from its first coordinate on; with one, there are none.
+    """
 
     name: str
-    device: Device
+    kinds: tuple[Device, ...]
     axes: tuple[Axis, ...]
     span: Span
+    runs: tuple[Run, ...] = ()
+
+    @property
+    def device(self) -> Device:
+        """The device, in a mesh of one kind; ValueError in others."""
+        (only,) = self.kinds
+        return only
+
+    def devices_of(self, kind: int) -> int:
+        """How many devices there are of a kind."""
+        if not self.runs:
+            return self.devices
+        inside = self.devices // self.axes[0].size
+        return inside * sum(run.count for run in self.runs if run.kind == kind)
+
+    def seen_by(self, kind: int) -> Mesh:
+        """The mesh as if all its devices were of one kind: what a device of this kind knows of it,
+        with its own links."""
+        axes = tuple(
+            replace(a, parts=tuple(replace(p, links=(p.links[kind],)) for p in a.parts))
+            for a in self.axes
+        )
+        return Mesh(self.name, (self.kinds[kind],), axes, self.span)
 
     @property
     def devices(self) -> int:
@@ -291,7 +336,8 @@ class Train:
     """Training settings. `microbatches` None: any count that divides the batch indices.
 
     `transfer` is fixed seconds per stage-to-stage transfer (None: from bytes and link).
-    `overlap` is the share of gradient-reduction and parameter-gather time hidden by compute.
+    `overlap` is the share of gradient-reduction and parameter-gather time that compute hides, or
+    `scheduled`: as much as there is compute beside it (solver/README.md section 6).
     """
 
     optimizer: Optimizer
@@ -300,7 +346,13 @@ class Train:
     pipeline: Pipeline
     recompute: Literal["auto", "none", "full"]
     transfer: float | None
-    overlap: float
+    overlap: float | Literal["scheduled"]
+
+    @property
+    def visible(self) -> float:
+        """The share of those collectives that no compute hides, wherever they are; 1 where it
+        depends on what runs beside them."""
+        return 1.0 if isinstance(self.overlap, str) else 1.0 - self.overlap
 
 
 # ---- what the user asks --------------------------------------------------------------------

@@ -24,6 +24,8 @@ def gap(tokens: list[Token], place: int, depth: int) -> str:
     before, here = tokens[place - 1], tokens[place]
     if here.type == "DOT" and before.type == "NUMBER" and tokens[place + 1].type == "NUMBER":
         return " "  # `gpu.0.5` would hold the number 0.5
+    if here.type == "LSQB" and before.type == "EQUAL":
+        return " "  # the axes of a mesh without one device
     if before.type in _TIGHT_AFTER or here.type in _TIGHT_BEFORE:
         return ""
     if here.type == "COLON":

@@ -11,10 +11,11 @@ from dsl.diagnostic import Diagnostic, Label
 from dsl.resolve.binding import check_kind
 from dsl.resolve.depth import room_for_recursion
 from dsl.resolve.files import OVERRIDES, Files, Place
-from dsl.resolve.hardware import resolve_device, resolve_mesh
+from dsl.resolve.hardware import resolve_device
 from dsl.resolve.imports import Loader
 from dsl.resolve.kinds import resolve_kind
 from dsl.resolve.lint import lint_model, lint_strategy
+from dsl.resolve.mesh import resolve_mesh
 from dsl.resolve.models.build import add_instance
 from dsl.resolve.models.graph import GraphBuilder
 from dsl.resolve.modules import Module
@@ -175,15 +176,19 @@ class Assembly:
     def _check_rate(
         self, mesh: spec.Mesh, train: spec.Train, graph: spec.Graph, settings: TrainSettings
     ) -> None:
-        """The device computes in the precision's format, if any operator's time depends on it."""
+        """Every device computes in the precision's format, if any operator's time depends on it."""
         computes = train.precision.computes
-        if computes in mesh.device.flops or all(o.variants for o in graph.operators):
+        if all(operator.variants for operator in graph.operators):
             return
-        span = settings.precision_span() or mesh.span
-        known = ", ".join(f"`{name}`" for name in mesh.device.flops) or "no rate"
-        message = f"device `{mesh.device.name}` has no compute rate for `{computes}`"
-        label = Label(mesh.device.span, "declared here")
-        raise self._report.error("MMP415", message, span, label, hint=f"it has {known}")
+        for device in mesh.kinds:
+            if computes not in device.flops:
+                alone = settings.precision_span() if len(mesh.kinds) == 1 else None
+                known = ", ".join(f"`{name}`" for name in device.flops) or "no rate"
+                message = f"device `{device.name}` has no compute rate for `{computes}`"
+                label = Label(device.span, "declared here")
+                raise self._report.error(
+                    "MMP415", message, alone or mesh.span, label, hint=f"it has {known}"
+                )
 
     def _check_microbatches(
         self, train: spec.Train, graph: spec.Graph, settings: TrainSettings

@@ -144,5 +144,11 @@ CODES: tuple[Code, ...] = (
         "In a chunk every phase takes the micro-batches in turn, and every micro-batch its "
         "phases: forward, input_grad, weight_grad.",
     ),
+    Code(
+        "MMP422",
+        "no device, or not there",
+        "One device stands before the axes of the mesh, or the outermost axis lists several: "
+        "`[node: 2 of h100_sxm + 2 of a100_80, gpu: 8]`.",
+    ),
 )
 """Names, values, models and plans, in order."""

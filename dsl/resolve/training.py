@@ -11,7 +11,7 @@ from dsl.resolve import units
 from dsl.resolve.chunks import check_family, check_groups, check_recompute, resolve_chunks
 from dsl.resolve.expressions import integer
 from dsl.resolve.fields import measure
-from dsl.resolve.hardware import sub_axes
+from dsl.resolve.mesh import sub_axes
 from dsl.resolve.modules import Module
 from dsl.resolve.report import RejectedError, Reporter, attempt
 from dsl.span import Span
@@ -190,8 +190,10 @@ class TrainSettings:
             return None
         return measure(item.value, units.TIME, self._module, self._report, "`transfer`")
 
-    def _overlap(self) -> float:
+    def _overlap(self) -> float | Literal["scheduled"]:
         item = self._items.get("overlap")
+        if item is not None and item.word is not None:
+            return "scheduled"
         if item is None or item.value is None:
             return 0.0
         share = measure(item.value, units.PLAIN, self._module, self._report, "`overlap`")

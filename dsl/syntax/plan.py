@@ -10,21 +10,33 @@ from dsl.syntax.values import Let
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceRun:
+    """`2 of h100_sxm`: so many neighbouring coordinates of an axis have such devices."""
+
+    count: Expr
+    device: Selector
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class MeshAxis:
-    """`gpu: 8` or `node: 4 via infiniband`."""
+    """`gpu: 8`, `node: 4 via infiniband` or `node: 2 of h100_sxm + 2 of a100_80`; `size` is None
+    exactly where there are runs."""
 
     name: Name
-    size: Expr
+    size: Expr | None
+    runs: tuple[DeviceRun, ...]
     link: Name | None
     span: Span
 
 
 @dataclass(frozen=True, slots=True)
 class Mesh:
-    """`mesh pod = h100_sxm[node: 4, gpu: 8]`, outermost axis first."""
+    """`mesh pod = h100_sxm[node: 4, gpu: 8]`, outermost axis first; without a device before the
+    axes, an axis lists runs of them."""
 
     name: Name
-    device: Selector
+    device: Selector | None
     axes: tuple[MeshAxis, ...]
     span: Span
 
@@ -65,7 +77,7 @@ class TrainItem:
     key: Name
     value: Expr | None
     range: Range | None
-    word: Name | None  # the schedule family, or the recompute mode
+    word: Name | None  # the schedule family, the recompute mode, or `scheduled` overlap
     axes: tuple[AxisName, ...]
     span: Span
     chunks: Chunks | None = None

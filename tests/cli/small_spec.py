@@ -31,7 +31,7 @@ def small_spec(path: str = "spec.mmp") -> Spec:
     )
     return Spec(
         path,
-        Mesh("pod", device, (), span),
+        Mesh("pod", (device,), (), span),
         Graph((), {}, (), ()),
         train,
         (),

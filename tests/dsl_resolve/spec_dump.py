@@ -57,14 +57,16 @@ def _lines(found: spec.Spec) -> Iterator[str]:
 
 
 def _mesh(mesh: spec.Mesh) -> Iterator[str]:
-    device = mesh.device
-    rates = " ".join(f"{name}={rate:g}" for name, rate in device.flops.items())
-    yield (
-        f"device {device.name} {rates} memory={device.memory_bytes:g} "
-        f"bandwidth={device.memory_bandwidth:g} launch={device.launch:g}"
-    )
+    for device in mesh.kinds:
+        rates = " ".join(f"{name}={rate:g}" for name, rate in device.flops.items())
+        yield (
+            f"device {device.name} {rates} memory={device.memory_bytes:g} "
+            f"bandwidth={device.memory_bandwidth:g} launch={device.launch:g}"
+        )
+    yield from (f"run {run.count} x {mesh.kinds[run.kind].name}" for run in mesh.runs)
     for axis in mesh.axes:
-        parts = [f"{part.name}={part.size} {part.link.name}" for part in axis.parts]
+        links = [(part, "/".join(link.name for link in part.links)) for part in axis.parts]
+        parts = [f"{part.name}={part.size} {names}" for part, names in links]
         yield f"axis {axis.name}={axis.size}: {', '.join(parts)}"
 
 

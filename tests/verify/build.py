@@ -51,9 +51,9 @@ def mesh(**sizes: int) -> Mesh:
     for name, size in sizes.items():
         link = SLOW if name == "node" else FAST
         count = size.bit_length() - 1
-        parts = tuple(SubAxis(f"{name}.{at}", name, 2, link) for at in range(count))
+        parts = tuple(SubAxis(f"{name}.{at}", name, 2, (link,)) for at in range(count))
         axes.append(Axis(name, size, parts))
-    return Mesh("pod", DEVICE, tuple(axes), SPAN)
+    return Mesh("pod", (DEVICE,), tuple(axes), SPAN)
 
 
 @dataclass

@@ -35,7 +35,7 @@ def step(value: float, weight: float | None) -> Limit:
 def case(*limits: Limit, capacity: float = 1e9) -> tuple[Spec, Decisions]:
     """Two stages of one layer on two devices, the first fuller by the embedding."""
     where = mesh(gpu=2)
-    where = replace(where, device=replace(where.device, memory_bytes=capacity))
+    where = replace(where, kinds=(replace(where.device, memory_bytes=capacity),))
     problem = spec(mlp(layers=2), where, limits=limits)
     return problem, choose(problem, pipeline="gpu.0", stage={"u1": 1})
 

@@ -99,7 +99,7 @@ def test_plan_that_breaks_what_must_hold(change: dict[str, object], codes: str) 
 
 def test_capacity_of_the_device_is_the_limit_where_none_is_set() -> None:
     small = mesh(gpu=1)
-    small = replace(small, device=replace(small.device, memory_bytes=100.0))
+    small = replace(small, kinds=(replace(small.device, memory_bytes=100.0),))
     problem = spec(mlp(), small)
     document = write(choose(problem), problem, in_order(1, 1))
     report = verify(document, problem)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from dsl import spec, syntax
 from dsl.diagnostic import Label
-from dsl.resolve.hardware import sub_axes
+from dsl.resolve.mesh import sub_axes
 from dsl.resolve.report import RejectedError, Reporter
 from dsl.suggest import did_you_mean
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from dsl import spec, syntax
 from dsl.diagnostic import Label
-from dsl.resolve.hardware import prime_factors
+from dsl.resolve.mesh import prime_factors
 from dsl.resolve.pins.targets import PinContext
 from dsl.resolve.report import RejectedError
 from dsl.span import Span

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dsl import spec, syntax
 from dsl.diagnostic import Label
 from dsl.resolve.arguments import expand_axes
-from dsl.resolve.hardware import sub_axes
+from dsl.resolve.mesh import sub_axes
 from dsl.resolve.models.tree import Node
 from dsl.resolve.report import RejectedError, Reporter
 from dsl.resolve.values import Names

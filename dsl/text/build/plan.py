@@ -22,14 +22,23 @@ class PlanRules:
     """Callbacks of the plan rules; each method is named after its rule."""
 
     def mesh(self, children: Children) -> syntax.Mesh:
-        """`mesh name = device[axes]`."""
-        device, *axes = nodes(children)
-        return syntax.Mesh(children[1].name(), device, tuple(axes), span_of(children))
+        """`mesh name = [device][axes]`."""
+        found = nodes(children)
+        axes = tuple(node for node in found if isinstance(node, syntax.MeshAxis))
+        device = None if len(axes) == len(found) else found[0]
+        return syntax.Mesh(children[1].name(), device, axes, span_of(children))
 
     def mesh_axis(self, children: Children) -> syntax.MeshAxis:
-        """`name: size [via link]`."""
+        """`name: size [via link]`, where the size is a number or runs of devices."""
         name, *link = names(children)
-        return syntax.MeshAxis(name, children[2], link[0] if link else None, span_of(children))
+        found = nodes(children)
+        runs = tuple(node for node in found if isinstance(node, syntax.DeviceRun))
+        size = None if runs else found[0]
+        return syntax.MeshAxis(name, size, runs, link[0] if link else None, span_of(children))
+
+    def device_run(self, children: Children) -> syntax.DeviceRun:
+        """`count of device`."""
+        return syntax.DeviceRun(children[0], children[2], span_of(children))
 
     def instance(self, children: Children) -> syntax.Instance:
         """`model name = model(arguments)`."""
@@ -75,7 +84,7 @@ class PlanRules:
         """The pipeline schedule family."""
         return Clause("word", children[0].name(), span_of(children))
 
-    recompute_mode = family
+    recompute_mode = overlap_mode = family
 
     def over(self, children: Children) -> Clause:
         """`over axes`."""
