@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import tempfile
 import time
@@ -10,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dsl.load import load
+from solver.cli.exit_codes import ExitCode
 from solver.cli.settle import settle
 from solver.cli.tasks.spec import task_of
 from solver.events import Document, Event, Incumbent, Options
@@ -24,7 +26,8 @@ from tests.benchmarks.plan_cases import Case
 @dataclass(frozen=True, slots=True)
 class Measured:
     """What one solve gave. Times in seconds of wall clock, `value` and `bound` in the objective's
-    unit, `peak_bytes` of the process that searched; `value` is None without a plan."""
+    unit, `peak_bytes` of the process that searched, `document_bytes` of the plan as `mmp solve -o`
+    writes it (0: none); `value` is None without a plan, and `verified` says whether one was."""
 
     devices: int
     splits: int
@@ -37,6 +40,8 @@ class Measured:
     wall_s: float
     verify_s: float
     peak_bytes: int
+    document_bytes: int
+    verified: bool
     notes: tuple[str, ...]
 
 
@@ -92,5 +97,9 @@ def measure(case: Case, seconds: float, workers: int) -> Measured:
         wall_s=result.wall_s,
         verify_s=clock.verifying,
         peak_bytes=resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024,
+        document_bytes=len(json.dumps(document, indent=1, ensure_ascii=False).encode())
+        if objective
+        else 0,
+        verified=settled.code is ExitCode.DONE,
         notes=settled.notes,
     )
