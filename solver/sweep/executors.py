@@ -32,9 +32,11 @@ class ClusterError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An executor, how the n-th point hears of interrupts there, and how to ask all to stop."""
+    """An executor, the points that run there at a time, how the n-th one hears of interrupts, and
+    how to ask all to stop."""
 
     executor: Executor
+    jobs: int
     hearing: Callable[[int], Hearing]
     ask_to_stop: Callable[[], None]
 
@@ -44,7 +46,7 @@ def local(jobs: int, relay: Relay) -> Iterator[Place]:
     """At most `jobs` points at a time on this machine; signals reach them through `relay`."""
     executor = ThreadPoolExecutor(jobs, thread_name_prefix="point")
     try:
-        yield Place(executor, lambda at: partial(_near, relay.branches[at]), lambda: None)
+        yield Place(executor, jobs, lambda at: partial(_near, relay.branches[at]), lambda: None)
     finally:
         executor.shutdown(cancel_futures=True)
 
@@ -72,8 +74,9 @@ def cluster(address: str) -> Iterator[Place]:
             with contextlib.suppress(OSError, RuntimeError):
                 event.set()
 
+        jobs = max(1, sum(client.nthreads().values()))
         try:
-            yield Place(executor, lambda _at: partial(_far, event.name), ask_to_stop)
+            yield Place(executor, jobs, lambda _at: partial(_far, event.name), ask_to_stop)
         finally:
             executor.shutdown(wait=False)
 

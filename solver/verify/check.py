@@ -3,7 +3,7 @@
 Violation codes by subject: `field-*` (JSON), `format`, `outcome`, `mesh`; `missing`, `unknown`;
 `pipeline-axis`, `stage-*`, `microbatches`, `family`, `recompute-*`; `cut-*`, `variant*`, `partial`,
 `parameter-*`, `storage-level`; `schedule-*`; `memory-*`, `step-time`, `bubble`, `communication`;
-`pin-*`, `limit`, `limit-over`, `objective`, `bound`, `gap`.
+`pin-*`, `limit`, `limit-over`, `objective`, `bound`, `gap`, `price`, `price-list`.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from solver.verify.legality import violations
 from solver.verify.messages import deadlock_violations, message_violations
 from solver.verify.objective import bound_violations, objective_violations, outcome_violations
 from solver.verify.plan import join
+from solver.verify.prices import PriceClaims, price_violations, read_prices
 from solver.verify.proposal import Proposal, propose
 from solver.verify.report import Report, Violation
 from solver.verify.simulate import by_stage, completeness, replay
@@ -53,7 +54,10 @@ def verify(document: dict[str, Any], spec: Spec) -> Report:
     decisions, claims = read_decisions(fields, found), read_claims(fields)
     if found:
         return Report(tuple(found), None)
-    return _verify(propose(decisions, spec), claims)
+    prices = read_prices(fields)
+    if found:
+        return Report(tuple(found), None)
+    return _verify(propose(decisions, spec), claims, prices)
 
 
 def _header(fields: Fields) -> Iterator[Violation]:
@@ -64,7 +68,7 @@ def _header(fields: Fields) -> Iterator[Violation]:
         yield Violation("outcome", "the document holds no plan", "outcome.plan")
 
 
-def _verify(proposal: Proposal, claims: Claims) -> Report:
+def _verify(proposal: Proposal, claims: Claims, prices: PriceClaims) -> Report:
     spec = proposal.spec
     found = [*mesh_violations(claims, spec.mesh), *violations(proposal)]
     if found:
@@ -83,6 +87,8 @@ def _verify(proposal: Proposal, claims: Claims) -> Report:
         return Report((*found, *wrong_times), None)
     figures = finish(priced, plan.decisions.schedule)
     found.extend(_results(claims, figures, priced))
+    if len(claims.pins) == len(figures.bills):
+        found.extend(price_violations(prices, spec, claims.objective.value))
     return Report(tuple(found), figures)
 
 

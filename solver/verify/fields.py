@@ -50,7 +50,7 @@ class Fields:
 
     def number_or_null(self, key: str) -> float | None:
         """A finite number, or None where the field is null or absent."""
-        return self.number(key) if self._object.get(key) is not None else None
+        return None if self.is_null(key) else self.number(key)
 
     def text(self, key: str) -> str:
         """A string."""
@@ -58,7 +58,7 @@ class Fields:
 
     def text_or_null(self, key: str) -> str | None:
         """A string, or None where the field is null or absent."""
-        return self.text(key) if self._object.get(key) is not None else None
+        return None if self.is_null(key) else self.text(key)
 
     def boolean(self, key: str) -> bool:
         """True or false."""
@@ -75,6 +75,10 @@ class Fields:
     def integers(self, key: str) -> tuple[int, ...]:
         """A list of whole numbers."""
         return tuple(self._read(key, "a list of integers", _is_integers, []))
+
+    def is_null(self, key: str) -> bool:
+        """Whether the field is null or absent."""
+        return self._object.get(key) is None
 
     def nested(self, key: str) -> Fields:
         """A nested object."""

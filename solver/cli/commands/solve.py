@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from solver.cli import overrides, streams
+from solver.cli import overrides, places, streams
 from solver.cli.exit_codes import CommandError, ExitCode
 from solver.cli.settings import positive, seconds, seed
 
 if TYPE_CHECKING:
+    from solver.cli.pricing import Pricer
     from solver.cli.task import Task
-    from solver.events import Document
+    from solver.events import Document, Options
+    from solver.isolate.interrupts import Interrupts
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -48,6 +53,18 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="cut by whole mesh axes only, except for parts that pins name",
     )
     parser.add_argument(
+        "--prices",
+        action="store_true",
+        help="also say what every hard pin, limit and setting costs",
+    )
+    parser.add_argument(
+        "--price-limit",
+        metavar="S",
+        type=seconds,
+        help="seconds for all prices together (default: as many as --time-limit)",
+    )
+    places.add(parser, "price searches")
+    parser.add_argument(
         "--json", action="store_true", help="print the plan document instead of the report"
     )
     overrides.add(parser)
@@ -59,7 +76,7 @@ def run(arguments: argparse.Namespace, search: str | None = None) -> ExitCode:
     from solver.cli.files import check_writable
     from solver.cli.progress import following
     from solver.cli.settle import settle
-    from solver.cli.tasks import is_instance, open_task
+    from solver.cli.tasks import open_task
     from solver.events import Options
     from solver.isolate.interrupts import Interrupts
     from solver.isolate.run import run as run_isolated
@@ -68,8 +85,7 @@ def run(arguments: argparse.Namespace, search: str | None = None) -> ExitCode:
         if target is not None:
             check_writable(target)
     _check_drawing(arguments)
-    if (arguments.unfold or arguments.whole_axes) and is_instance(arguments.spec):
-        raise CommandError(f"--unfold and --whole-axes are for specs; {arguments.spec} is none")
+    _check_search(arguments)
     task = open_task(arguments.spec, overrides.mapping(arguments))
     options = Options(
         arguments.time_limit,
@@ -79,17 +95,73 @@ def run(arguments: argparse.Namespace, search: str | None = None) -> ExitCode:
         arguments.unfold,
         arguments.whole_axes,
     )
-    with Interrupts() as interrupts:
+    with Interrupts() as interrupts, _pricing(arguments, task, options, interrupts) as pricing:
+        heard, pricer = pricing
         with following(task.objective) as observe:
-            result = run_isolated(search or task.search, task.subject, options, observe, interrupts)
+            result = run_isolated(search or task.search, task.subject, options, observe, heard)
         settled = settle(result, task, options)
         for line in settled.notes:
             streams.note(f"mmp: {line}")
         if arguments.whole_axes and settled.code is ExitCode.INFEASIBLE:
             streams.note("mmp: with --whole-axes; there may be a plan that cuts an axis in parts")
         if settled.document is not None:
-            _deliver(settled.document, task, arguments)
+            document = settled.document
+            if pricer is not None and document["outcome"]["plan"] != "none":
+                document = _priced(document, pricer, task, arguments)
+            _deliver(document, task, arguments)
     return settled.code
+
+
+def _check_search(arguments: argparse.Namespace) -> None:
+    """Raise CommandError for options of the search that do nothing here."""
+    from solver.cli.tasks import is_instance
+
+    given = (arguments.unfold, arguments.whole_axes, arguments.prices)
+    if any(given) and is_instance(arguments.spec):
+        message = "--unfold, --whole-axes and --prices are for specs"
+        raise CommandError(f"{message}; {arguments.spec} is none")
+    if not arguments.prices:
+        for option in ("price_limit", "jobs", "cluster"):
+            if getattr(arguments, option) is not None:
+                raise CommandError(f"--{option.replace('_', '-')} is for --prices")
+
+
+@contextmanager
+def _pricing(
+    arguments: argparse.Namespace, task: Task, options: Options, interrupts: Interrupts
+) -> Iterator[tuple[Interrupts, Pricer | None]]:
+    """What the search of the plan hears of interrupts by, and what prices its wishes, if asked to.
+
+    A cluster is looked for before the search, not after it.
+    """
+    if not arguments.prices:
+        yield interrupts, None
+        return
+    from dsl.spec import Spec
+    from solver.cli.diagnostics import text_of
+    from solver.cli.pricing import Pricer
+    from solver.explain.price_wishes import wishes
+    from solver.sweep.relay import Relay
+
+    assert isinstance(task.subject, Spec)  # an instance has been refused
+    found = wishes(task.subject, text_of)
+    relay = Relay(interrupts, len(found) + 1)
+    with places.place(arguments, relay) as place:
+        limited = replace(options, time_limit_s=arguments.price_limit or options.time_limit_s)
+        yield relay.branches[-1], Pricer(found, limited, place, interrupts)
+
+
+def _priced(
+    document: Document, pricer: Pricer, task: Task, arguments: argparse.Namespace
+) -> Document:
+    """The plan with its prices; the plan alone is in its file before the first one is sought."""
+    if arguments.output is not None:
+        _save(arguments.output, _text(document))
+    priced = pricer.priced(document)
+    report = task.verify(priced)
+    for violation in report.violations:
+        streams.note(f"mmp: a price is wrong, this is a bug of mmp: {violation.message}")
+    return priced if report.ok else document
 
 
 def _check_drawing(arguments: argparse.Namespace) -> None:
@@ -110,7 +182,7 @@ def _deliver(document: Document, task: Task, arguments: argparse.Namespace) -> N
     It is printed also when it cannot be drawn.
     """
     output: Path | None = arguments.output
-    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    text = _text(document)
     has_plan = document["outcome"]["plan"] != "none"
     if output is not None and has_plan:
         _save(output, text)
@@ -133,6 +205,10 @@ def _draw(document: Document, svg: Path | None) -> None:
         streams.note(f"mmp: there is no plan to draw in {svg}")
         return
     write_whole(svg, timeline_svg(document))
+
+
+def _text(document: Document) -> str:
+    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _save(output: Path, text: str) -> None:

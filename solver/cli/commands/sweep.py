@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from solver.cli import overrides, settings, streams
+from solver.cli import overrides, places, settings, streams
 from solver.cli.exit_codes import CommandError, ExitCode
 
 if TYPE_CHECKING:
     from solver.cli.sweeping import Done, Point
-    from solver.isolate.interrupts import Interrupts
-    from solver.sweep.executors import Place
     from solver.sweep.grid import Axis, Values
 
 
@@ -61,19 +56,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--reproducible", action="store_true", help="give the same plans in every run"
     )
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument(
-        "--jobs",
-        metavar="N",
-        type=settings.positive,
-        help="points at a time (default: as many as the cores can serve)",
-    )
-    where.add_argument(
-        "--cluster",
-        metavar="ADDRESS",
-        type=_address,
-        help="plan on the Dask cluster at tcp://HOST:PORT (or tls://)",
-    )
+    places.add(parser, "points")
     parser.add_argument(
         "--json", action="store_true", help="print an mmp-sweep/1 document instead of the table"
     )
@@ -144,6 +127,7 @@ def _plan(
     from solver.cli.tasks.point import solve_point
     from solver.events import Options
     from solver.isolate.interrupts import Interrupts
+    from solver.sweep.relay import Relay
     from solver.sweep.run import completed
 
     options = Options(
@@ -151,7 +135,7 @@ def _plan(
     )
     done = {at: rejected(point) for at, point in enumerate(read) if point.spec is None}
     total, is_all_written = len(read) - len(done), True
-    with Interrupts() as interrupts, _place(arguments, interrupts, len(read)) as place:
+    with Interrupts() as interrupts, places.place(arguments, Relay(interrupts, len(read))) as place:
         work = {
             at: partial(solve_point, point.spec, options, place.hearing(at))
             for at, point in enumerate(read)
@@ -164,31 +148,6 @@ def _plan(
             is_all_written = is_all_written and is_written
             streams.note(f"mmp: {number} of {total}: {summary_line(written.outcome)}")
     return tuple(done[at] for at in range(len(read))), is_all_written
-
-
-@contextmanager
-def _place(arguments: argparse.Namespace, interrupts: Interrupts, points: int) -> Iterator[Place]:
-    """Where the points run."""
-    from solver.sweep.executors import ClusterError, cluster, local
-    from solver.sweep.relay import Relay
-
-    if arguments.cluster is None:
-        jobs = arguments.jobs or max(1, _cores() // arguments.workers)
-        with local(jobs, Relay(interrupts, points)) as place:
-            yield place
-        return
-    try:
-        with cluster(arguments.cluster) as place:
-            yield place
-    except ClusterError as error:
-        raise CommandError(str(error)) from error
-
-
-def _cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _write(one: Done, file: Path | None) -> tuple[Done, bool]:
@@ -229,9 +188,3 @@ def _axis(text: str) -> Axis:
         return axis(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _address(text: str) -> str:
-    if re.fullmatch(r"(tcp|tls)://\S+:\d+", text) is None:
-        raise argparse.ArgumentTypeError(f"expected tcp://HOST:PORT, found {text!r}")
-    return text
