@@ -33,12 +33,14 @@ MODEL_STRATEGIES = (
     "zero.zero3",
     "zero.fsdp",
     "megatron.vocabulary_parallel",
+    "context.gathered_everywhere",
 )
 EXPERT_STRATEGIES = ("expert.expert_parallel", "expert.expert_data_parallel")
 CASES = [
     *((s, m) for s in LAYER_STRATEGIES + MODEL_STRATEGIES for m in MODELS),
     *((s, m) for s in EXPERT_STRATEGIES for m in MIXTURES),
 ]
+CASES.remove(("context.gathered_everywhere", "llava_llama3_8b"))  # 577 tokens of an image
 
 
 def applied(strategy: str, model: str, planned: Planned) -> Spec:
@@ -155,6 +157,14 @@ def test_zero_stores_every_parameter_once(strategy: str, what: str, planned: Pla
     requirements = [r for pin in spec.pins for r in pin.requirements]
     stored = {r.parameter for r in requirements if isinstance(r, StoredOver) and r.what == what}
     assert stored == {t.name for t in spec.graph.tensors.values() if t.role == "parameter"}
+
+
+def test_gathered_context_of_a_whole_model_reaches_embedding_head_and_loss(
+    planned: Planned,
+) -> None:
+    found = cuts(applied("context.gathered_everywhere", "llama3_8b", planned))
+    assert {found[f"net.{name}"].pop() for name in ("embed", "norm", "head", "loss")} == {"s"}
+    assert found["net.layers[9].attn.o"] == {"s"}
 
 
 def test_data_parallel_leaves_only_expert_products_free(planned: Planned) -> None:
