@@ -149,6 +149,26 @@ def plans_and_waits(spec: Spec, options: Options, emit: Emit, stop: threading.Ev
     return document
 
 
+def waits_without_limits(
+    spec: Spec, options: Options, emit: Emit, stop: threading.Event
+) -> Document:
+    """The search itself; of a spec without limits it first waits until it is told to stop."""
+    document = _solved(spec, options, stop)
+    if not spec.limits:
+        Path(f"{spec.path}.waits").touch()
+        assert stop.wait(60)
+        return {**document, "outcome": {"stopped": "limit", "plan": "feasible"}}
+    return document
+
+
+def dies_without_limits(
+    spec: Spec, options: Options, emit: Emit, stop: threading.Event
+) -> Document:
+    if not spec.limits:
+        os._exit(5)
+    return _solved(spec, options, stop)
+
+
 def waits(spec: Spec, options: Options, emit: Emit, stop: threading.Event) -> Document:
     Path(f"{spec.path}.waits").touch()
     assert stop.wait(60)
