@@ -59,6 +59,39 @@ def test_qwen_runs_1f1b_with_norms_by_tokens(planned: Planned) -> None:
         assert solved.cuts(name)["s"] == GPU
 
 
+def test_llama_405b_is_laid_out_as_it_was_trained(planned: Planned) -> None:
+    """Four chunks on each of 16 stages; samples over 128 replicas, heads inside a node."""
+    solved = planned("llama3_405b")
+    assert {len(s["chunks"]) for s in solved.document["pipeline"]["stages"]} == {4}
+    replicas = [f"data.{i}" for i in range(7)]
+    node = [f"tensor.{i}" for i in range(3)]
+    assert all(solved.cuts(n) == {"b": replicas, "g": node} for n in solved.named(".attn.q"))
+
+
+def test_deepseek_sends_tokens_to_experts_on_64_devices(planned: Planned) -> None:
+    solved = planned("deepseek_v3")
+    homes = [f"expert.{i}" for i in range(6)]
+    experts = [n for n in solved.document["operators"] if ".moe.experts." in n]
+    assert len(experts) == 58 * 4
+    assert all(solved.cuts(name)["e"] == homes for name in experts)
+    travelling = [c for c in solved.communication if c["collective"] == "all_to_all"]
+    assert {c["phase"] for c in travelling} >= {"F", "B"}
+    assert all(c["axes"] == homes for c in travelling)
+
+
+def test_long_context_cuts_tokens_and_brings_keys_together(planned: Planned) -> None:
+    """8 samples for 16 devices: tokens are cut, and attention needs the keys of all of them."""
+    solved = planned("long_context")
+    for name in solved.named(".mlp.up"):
+        assert len(solved.cuts(name)["s"]) >= 1
+    fetched = {
+        c["collective"]
+        for c in solved.communication
+        if c["phase"] == "F" and c["operator"].endswith((".attn.o", ".attn.key_rotated"))
+    }
+    assert fetched & {"all_gather", "all_to_all"}
+
+
 def test_vision_language_plans_both_branches(planned: Planned) -> None:
     """Two inputs; the tower by samples as pinned, the decoder's own branch planned as well."""
     solved = planned("vision_language")
