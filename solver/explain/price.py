@@ -50,6 +50,8 @@ class Price:
 
 
 NOTHING = Price(0.0, 0.0)
+ROUNDING = 1e-9
+"""The share of the objective by which sums may differ from rounding alone."""
 
 
 def known(document: Document) -> Known:
@@ -68,10 +70,15 @@ def price(kept: Known, dropped: Known) -> Price | None:
     Between two proven plans it is the difference of their values, and 0 where that is no more than
     their gaps leave open. None where the searches say nothing: 0 to all that the plan costs.
     """
-    least = max(0.0, kept.lower - dropped.upper)
-    most = max(0.0, kept.upper - dropped.lower)
+    least = _gain(kept.lower - dropped.upper, kept)
+    most = _gain(kept.upper - dropped.lower, kept)
     if kept.is_proved and dropped.is_proved:
         least = most = kept.upper - dropped.upper if least > 0 else 0.0
     if least == 0 and most > 0 and most >= kept.upper:
         return None
     return Price(least, most)
+
+
+def _gain(difference: float, kept: Known) -> float:
+    """A difference, where it is more than the rounding of sums."""
+    return difference if difference > ROUNDING * kept.upper else 0.0

@@ -197,6 +197,7 @@ PROVED = Known(10.0, 10.0, True)
         (PROVED, Known(8.0, 8.0, True), Price(2.0, 2.0)),
         (PROVED, Known(10.0, 10.0, True), NOTHING),
         (Known(9.9999, 10.0, True), Known(9.999, 9.9999, True), NOTHING),  # the grain
+        (PROVED, Known(8.0, 10.0 - 1e-12, False), Price(0.0, 2.0)),  # the rounding of sums
         (PROVED, Known(7.0, 8.0, False), Price(2.0, 3.0)),
         (PLAN, Known(8.0, 8.0, True), Price(1.0, 2.0)),
         (PLAN, Known(7.0, 8.5, False), Price(0.5, 3.0)),

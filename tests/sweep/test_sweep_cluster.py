@@ -41,6 +41,20 @@ def test_points_run_on_the_workers(
     assert [point["outcome"]["plan"] for point in far["points"]] == ["optimal", "optimal", "none"]
 
 
+def test_prices_run_on_the_workers(
+    address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["solve", str(write(tmp_path)), "--prices", "--reproducible", "--json"]
+    assert main([*arguments, "--cluster", address]) == 0
+    far = json.loads(capsys.readouterr().out)
+    assert main([*arguments, "--jobs", "2"]) == 0
+    here = json.loads(capsys.readouterr().out)
+    assert far["pins"] == here["pins"]
+    assert far["prices"] == here["prices"]
+    assert [one["kind"] for one in far["prices"]] == ["stages", "schedule"]
+    assert all(one["price"] is not None for one in [*far["pins"], *far["prices"]])
+
+
 def _wait_at_two_ranks(waits: str, here: str) -> None:
     """On a worker: the search of the tests instead of the real one."""
     from solver.cli.tasks import spec
