@@ -38,25 +38,6 @@ class JointOptimum:
     order: tuple[Row, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """The search beside the joint optimum of a spec (None: no plan), with what each took."""
-
-    value: float | None
-    bound: float | None
-    optimum: float | None
-    search_s: float
-    joint_s: float
-
-    @property
-    def loss(self) -> float:
-        """How much worse the plan is than the best one, relative; infinite where only one of the
-        two found any."""
-        if self.value is None or self.optimum is None:
-            return 0.0 if self.value is self.optimum else math.inf
-        return self.value / self.optimum - 1
-
-
 class NotProvedError(Exception):
     """A model reached its time limit."""
 
@@ -81,8 +62,8 @@ def joint_optimum(
 
 
 def _guess(choices: Choices, tables: Tables) -> float:
-    """A guess of the step time, which sets the size of a tick: the cheapest option of every operator
-    by itself, spread evenly over the stages."""
+    """A guess of the step time, for the size of a tick: the cheapest option of every operator by
+    itself, spread evenly over the stages."""
     work = [Quantity.F, Quantity.B, Quantity.W]
     measured = [tables.unary[name][:, :, work].sum(axis=(1, 2)) for name in choices.operators]
     least = tables.constant[:, work].sum() + sum(float(row.min()) for row in measured)

@@ -29,9 +29,9 @@ SHAPES = {
   input t[b, d]
   x[b, e] = matmul(t[b, d], param u[d, e])
   repeat {fewer} as layers {{
-    x[b, e] = matmul(x[b, e], param w[e, e] as v[e, e])
+    x[b, g] = matmul(x[b, e], param w[e, g])
   }}
-  y[b, f] = matmul(x[b, e], param h[e, f])""",
+  y[b, f] = matmul(x[b, g], param h[g, f])""",
     "residual chain": """
   input x[b, d]
   repeat {few} as layers {{
@@ -91,9 +91,8 @@ class Problem:
         """The whole spec."""
         few = min(self.layers, 2)
         body = SHAPES[self.shape].format(many=self.layers, fewer=few, few=few)
-        indices = ", ".join(
-            f"{name} = {size}" for name, size in zip("def", self.sizes[1:], strict=True)
-        )
+        sizes = (*self.sizes[1:], self.sizes[2])  # a layer ends as wide as it begins: g = e
+        indices = ", ".join(f"{name} = {size}" for name, size in zip("defg", sizes, strict=True))
         return "\n".join(
             (
                 "device toy {",
