@@ -6,8 +6,8 @@ The problems are those of `tests/solver/joint/problems.py`, numbered; the optimu
 `tests/solver/joint/optimum.py`, proven by one CP-SAT model per split and priced by the verifier.
 `equal` counts plans within 1e-4 of the optimum, `proved` those that the search itself proved,
 `worst` is the largest loss, `above` counts bounds above the optimum and other claims that are wrong
-(there must be none). Specs that are not equal are kept with both values. One worker each, one after the
-other; nothing fails for being slow.
+(there must be none). Specs that are not equal are kept with both values. One worker each, one after
+the other; nothing fails for being slow.
 """
 
 from __future__ import annotations

@@ -134,7 +134,7 @@ def losses(spec: Spec) -> tuple[float, float]:
     free, shared = best_sequences(choices_of(spec)[0])
     assert value(folded) == pytest.approx(shared, rel=GRAIN)
     assert value(unfolded) == pytest.approx(free, rel=GRAIN)
-    assert "layers share their choices" in folded["space"]
+    assert "share their choices" in folded["space"]
     assert "share" not in unfolded["space"]
     return value(folded) / value(unfolded) - 1, shared / free - 1
 
@@ -234,7 +234,7 @@ def test_where_the_unfolded_bound_meets_a_folded_plan_nothing_is_lost(
     assert free["value"] <= shared["value"] * (1 + GRAIN)
     if free["bound"] >= shared["value"] * (1 - GRAIN):
         assert free["value"] == pytest.approx(shared["value"], rel=2 * GRAIN)
-    assert "layers share their choices" in folded["space"]
+    assert "share their choices" in folded["space"]
 
 
 def test_where_memory_binds_layers_that_differ_can_be_better(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ top: it depends on the option of the reader and on the levels.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
@@ -26,7 +26,8 @@ from solver.verify.layouts import local_bytes
 from solver.verify.movement import tensor_charges
 from solver.verify.plan import Plan
 from solver.verify.saved import kept_inputs, saved
-from solver.verify.storage import hold, microbatch_charges, step_cost
+from solver.verify.stage_time import stage_times
+from solver.verify.storage import Holding, hold, microbatch_charges
 from solver.verify.wiring import Read, Write
 from tests.solver.joint.choices import Choices, Levels, layout_of
 
@@ -76,7 +77,7 @@ class Tables:
 
 def price_choices(choices: Choices) -> Tables:
     """The tables of a split."""
-    measure = _Measure(choices)
+    measure, storages = _Measure(choices), _Storages(choices)
     unary = {node: measure.unary(node) for node in choices.nodes}
     return Tables(
         constant=measure.everything(),
@@ -86,8 +87,7 @@ def price_choices(choices: Choices) -> Tables:
         storages={
             name: tuple(
                 tuple(
-                    _storage(choices, name, option, levels)
-                    for levels in choices.storages(name, option)
+                    storages.of(name, option, levels) for levels in choices.storages(name, option)
                 )
                 for option in range(choices.options(choices.reader(name).name))
             )
@@ -201,19 +201,35 @@ class _Measure:
         return np.array(found)
 
 
-def _storage(choices: Choices, parameter: str, option: int, levels: Levels) -> Storage:
-    plan = choices.plan({choices.reader(parameter).name: option}, {parameter: levels})
-    held, train = hold(plan, parameter), choices.spec.train
-    seconds = [0.0, 0.0, 0.0]
-    for charge in microbatch_charges(plan, held):
-        seconds[PHASES[charge.phase]] += charge.seconds
-    width = train.precision.parameter_bytes
-    return Storage(
-        levels=levels,
-        seconds=(seconds[0], seconds[1], seconds[2]),
-        tail=step_cost(plan, held).seconds,
-        held=held.weight_elements() * width
-        + held.gradient_elements() * train.optimizer.gradient_bytes
-        + held.optimizer_elements() * train.optimizer.state_bytes,
-        gathered=held.elements * width if held.weights else 0.0,
-    )
+class _Storages:
+    """What parameters cost by how they lie on the devices; many lie alike."""
+
+    def __init__(self, choices: Choices) -> None:
+        self.choices = choices
+        self.known: dict[Hashable, Storage] = {}
+
+    def of(self, parameter: str, option: int, levels: Levels) -> Storage:
+        """The cost of a parameter whose reader takes an option."""
+        reader = self.choices.reader(parameter).name
+        plan = self.choices.plan({reader: option}, {parameter: levels})
+        held = hold(plan, parameter)
+        key = (held.elements, held.weights, held.gradients, held.optimizer, held.reduced)
+        if key not in self.known:
+            self.known[key] = self._priced(plan, held, levels)
+        return replace(self.known[key], levels=levels)
+
+    def _priced(self, plan: Plan, held: Holding, levels: Levels) -> Storage:
+        train = self.choices.spec.train
+        seconds = [0.0, 0.0, 0.0]
+        for charge in microbatch_charges(plan, held):
+            seconds[PHASES[charge.phase]] += charge.seconds
+        width = train.precision.parameter_bytes
+        return Storage(
+            levels=levels,
+            seconds=(seconds[0], seconds[1], seconds[2]),
+            tail=stage_times(plan, (held,)).stages[held.stages[0]].tail,
+            held=held.weight_elements() * width
+            + held.gradient_elements() * train.optimizer.gradient_bytes
+            + held.optimizer_elements() * train.optimizer.state_bytes,
+            gathered=held.elements * width if held.weights else 0.0,
+        )
