@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -13,11 +13,11 @@ from solver.cli import streams
 from solver.cli.files import save_aside
 from solver.cli.report.prices import in_words
 from solver.cli.settle import Settled
-from solver.cli.tasks.point import solve_point
+from solver.cli.tasks.point import solve_twice
 from solver.events import Document, Options
 from solver.explain.price import NOTHING, Known, Price, known, price
 from solver.explain.price_document import with_prices
-from solver.explain.price_wishes import Wish
+from solver.explain.price_wishes import Wish, near
 from solver.isolate.interrupts import Interrupts
 from solver.sweep.executors import Place
 from solver.sweep.run import completed
@@ -25,14 +25,16 @@ from solver.sweep.run import completed
 
 @dataclass(frozen=True, slots=True)
 class Pricer:
-    """Prices the wishes of one spec. The time limit of `options` is for all prices together; of a
-    reproducible search every wish gets the same share of it, whatever the others left.
+    """Prices the wishes of one spec.
 
-    `interrupts` are those of the command: after the first one nothing more is started.
+    `options` are those of the plan. `seconds` are for all prices together (None: the time limit of
+    the plan for each), shared evenly; what one leaves goes to the others, unless searches must
+    repeat. `interrupts` are those of the command: after the first one nothing more is started.
     """
 
     wishes: tuple[Wish, ...]
     options: Options
+    seconds: float | None
     place: Place
     interrupts: Interrupts
 
@@ -42,7 +44,7 @@ class Pricer:
         for number in found:
             self._tell(number, NOTHING, document)
         try:
-            for number, one in self._searched(known(document)):
+            for number, one in self._searched(document):
                 if one is not None:
                     found[number] = one
                 self._tell(number, one, document)
@@ -56,42 +58,48 @@ class Pricer:
             streams.note(f"mmp: {missing} of {len(self.wishes)} prices are not known")
         return with_prices(document, self.wishes, found)
 
-    def _searched(self, kept: Known) -> Iterator[tuple[int, Price | None]]:
+    def _searched(self, document: Document) -> Iterator[tuple[int, Price | None]]:
         """(wish, its price) as they come, `jobs` at a time; what a search leaves of its share goes
         to those after it."""
         waiting = [number for number, wish in enumerate(self.wishes) if not wish.is_free]
         rounds = math.ceil(len(waiting) / self.place.jobs)
+        total = self.seconds or self.options.time_limit_s * rounds
         began = time.monotonic()
         for turn in range(rounds):
-            share = self.options.time_limit_s / rounds
+            share = total / rounds
             if not self.options.reproducible:
-                left = self.options.time_limit_s - (time.monotonic() - began)
-                share = left / (rounds - turn)
+                share = (total - (time.monotonic() - began)) / (rounds - turn)
             if self.interrupts.count or share <= 0:
                 return
-            options = replace(self.options, time_limit_s=share)
             wave = waiting[turn * self.place.jobs : (turn + 1) * self.place.jobs]
-            work = {
-                number: partial(
-                    solve_point, self.wishes[number].without, options, self.place.hearing(number)
-                )
-                for number in wave
-            }
+            work = {number: self._work(number, document, share) for number in wave}
             for number, answer in completed(self.place, work, self.interrupts):
-                dropped = self._read(number, answer)
-                yield number, None if dropped is None else price(kept, dropped)
+                yield number, self._read(number, answer, known(document))
 
-    def _read(self, number: int, answer: Settled | Exception | None) -> Known | None:
-        """What a search says of the plans without a wish; None where there is no answer."""
+    def _work(
+        self, number: int, document: Document, seconds: float
+    ) -> Callable[[], tuple[Settled, ...]]:
+        wish, options = self.wishes[number], replace(self.options, time_limit_s=seconds)
+        part = near(wish, document)
+        return partial(solve_twice, wish.without, part, options, self.place.hearing(number))
+
+    def _read(
+        self, number: int, answer: tuple[Settled, ...] | Exception | None, kept: Known
+    ) -> Price | None:
+        """The price by what the searches say of the plans without the wish, None where nothing."""
         if isinstance(answer, Exception):
             where = save_aside("".join(traceback.format_exception(answer)), ".txt")
             self._note(number, f"{answer!r}; details are in {where}")
             return None
-        for line in () if answer is None else answer.notes:
-            self._note(number, line)
-        if answer is None or answer.document is None:
+        for settled in answer or ():
+            for line in settled.notes:
+                self._note(number, line)
+        found = [known(s.document, s.bound) for s in answer or () if s.document is not None]
+        if not found:
             return None
-        return known(answer.document)
+        whole, *parts = found  # a part knows of plans, and nothing of what no plan can be
+        upper = min([whole.upper, *(part.upper for part in parts)])
+        return price(kept, replace(whole, upper=upper))
 
     def _tell(self, number: int, one: Price | None, document: Document) -> None:
         self._note(number, in_words(one, document["objective"]["name"]))

@@ -21,11 +21,14 @@ _CODES = {
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The document to print (None: every plan found was rejected), what to say, the exit code."""
+    """The document to print (None: every plan found was rejected), what to say, the exit code.
+
+    `bound`: the best bound that was reported on the way, of use where there is no plan."""
 
     document: Document | None
     notes: tuple[str, ...]
     code: ExitCode
+    bound: float | None = None
 
 
 def settle(result: Result, task: Task, options: Options) -> Settled:

@@ -54,12 +54,12 @@ ROUNDING = 1e-9
 """The share of the objective by which sums may differ from rounding alone."""
 
 
-def known(document: Document) -> Known:
-    """What a plan document says of the best plan."""
+def known(document: Document, bound: float | None = None) -> Known:
+    """What a plan document says of the best plan; `bound` is one that was reported before."""
     outcome = document["outcome"]
     if outcome["plan"] == "none":
         is_proved = outcome["stopped"] == "proved"
-        return Known(math.inf if is_proved else 0.0, math.inf, is_proved)
+        return Known(math.inf if is_proved else bound or 0.0, math.inf, is_proved)
     objective = document["objective"]
     return Known(objective["bound"] or 0.0, objective["value"], outcome["plan"] == "optimal")
 

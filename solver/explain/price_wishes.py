@@ -15,6 +15,7 @@ from dsl.render import TextOf
 from dsl.resolve.pins.wishes import source_text
 from dsl.span import Span
 from dsl.spec import Pipeline, Spec
+from solver.events import Document
 
 Kind = Literal["pin", "apply", "limit", "stages", "schedule", "microbatches", "recompute"]
 
@@ -40,6 +41,19 @@ def wishes(spec: Spec, text_of: TextOf) -> tuple[Wish, ...]:
     """All of them: pins in the order of the spec, an `apply` where its first pin is, then limits
     and settings. `text_of` gives the text of a file, for that of an `apply`."""
     return (*_pins(spec, text_of), *_limits(spec), *_settings(spec))
+
+
+def near(wish: Wish, document: Document) -> Spec | None:
+    """The spec without the wish, but with the stages and micro-batches of a plan: what is cheaper
+    without the wish is found sooner there. None where the wish is about just these."""
+    if wish.kind in ("stages", "microbatches"):
+        return None
+    plan, train = document["pipeline"], wish.without.train
+    stages, count = len(plan["stages"]), plan["microbatches"]
+    pipeline = replace(train.pipeline, low=stages, high=stages, parts=tuple(plan["axes"]))
+    return replace(
+        wish.without, train=replace(train, pipeline=pipeline, microbatches=(count, count))
+    )
 
 
 def _pins(spec: Spec, text_of: TextOf) -> Iterator[Wish]:

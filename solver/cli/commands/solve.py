@@ -6,7 +6,6 @@ import argparse
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,7 +60,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--price-limit",
         metavar="S",
         type=seconds,
-        help="seconds for all prices together (default: as many as --time-limit)",
+        help="seconds for all prices together (default: --time-limit for each)",
     )
     places.add(parser, "price searches")
     parser.add_argument(
@@ -147,8 +146,8 @@ def _pricing(
     found = wishes(task.subject, text_of)
     relay = Relay(interrupts, len(found) + 1)
     with places.place(arguments, relay) as place:
-        limited = replace(options, time_limit_s=arguments.price_limit or options.time_limit_s)
-        yield relay.branches[-1], Pricer(found, limited, place, interrupts)
+        seconds = arguments.price_limit
+        yield relay.branches[-1], Pricer(found, options, seconds, place, interrupts)
 
 
 def _priced(
