@@ -161,6 +161,16 @@ def waits_without_limits(
     return document
 
 
+def finds_only_parts_without_pins(
+    spec: Spec, options: Options, emit: Emit, stop: threading.Event
+) -> Document:
+    """The search itself; of a spec without pins and of open micro-batches it only finds a bound."""
+    if spec.pins or spec.train.microbatches:
+        return _solved(spec, options, stop)
+    emit(Progress(None, 1e-9, "bounding"))
+    return finds_nothing(spec, options, emit, stop)
+
+
 def dies_without_limits(
     spec: Spec, options: Options, emit: Emit, stop: threading.Event
 ) -> Document:

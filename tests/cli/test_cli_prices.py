@@ -7,16 +7,26 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from concurrent.futures import Executor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dsl.load import load
 from solver.cli.exit_codes import ExitCode
 from solver.cli.main import main
+from solver.cli.pricing import Pricer
 from solver.cli.report.prices import in_words
 from solver.cli.tasks import spec as spec_task
+from solver.events import Options
 from solver.explain.price import NOTHING, Price
+from solver.explain.price_wishes import wishes
+from solver.isolate.interrupts import Interrupts
+from solver.search.solve import solve
+from solver.sweep.executors import Place
 from tests.cli.running import wait_for
 
 HERE = Path(__file__).parent
@@ -99,6 +109,41 @@ def test_the_time_for_prices_is_for_all_of_them(capsys: pytest.CaptureFixture[st
     prices = _prices(document)
     assert [prices[text] for text in PRICED[1:]] == [None, None]  # the first took all of it
     assert " of 3 prices are not known" in err
+
+
+@pytest.mark.usefixtures("spec")
+def test_what_is_cheaper_is_sought_near_the_plan_and_the_bound_is_that_of_all_plans(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = wishes(load("mlp.mmp"), lambda _: SPEC)
+    free = solve(asked[0].without, Options(), lambda _: None, threading.Event())
+    monkeypatch.setattr(spec_task, "SEARCH", "fake_searches:finds_only_parts_without_pins")
+    assert main(["solve", "mlp.mmp", "--prices", "--jobs", "1", "--json"]) == ExitCode.DONE
+    document = json.loads(capsys.readouterr().out)
+    found, value = _prices(document)[PRICED[0]], document["objective"]["value"]
+    assert free["outcome"]["plan"] == "optimal"
+    assert found is not None
+    assert found["least_s"] == pytest.approx(value - free["objective"]["value"], rel=1e-3)
+    assert found["least_s"] > 0
+    assert found["most_s"] == pytest.approx(value - 1e-9)
+
+
+class _Gone(Executor):
+    def submit(self, *_given: Any, **_named: Any) -> Any:
+        raise RuntimeError("the scheduler is gone")
+
+
+@pytest.mark.usefixtures("spec")
+def test_a_place_that_is_gone_costs_prices_and_no_plan(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["solve", "mlp.mmp", "--json"]) == ExitCode.DONE
+    document = json.loads(capsys.readouterr().out)
+    asked = wishes(load("mlp.mmp"), lambda _: SPEC)
+    place = Place(_Gone(), 1, lambda _: nullcontext, lambda: None)  # type: ignore[arg-type, return-value]
+    found = Pricer(asked, Options(), 9.0, place, Interrupts()).priced(document)
+    assert _prices(found) == dict.fromkeys(PRICED)
+    told = capsys.readouterr().err
+    assert "mmp: pricing failed: RuntimeError('the scheduler is gone'); details are in " in told
+    assert {**found, "pins": 0, "prices": 0} == {**document, "pins": 0, "prices": 0}
 
 
 RUNNER = """

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from dsl.spec import Spec
 from solver.explain.price import NOTHING, Known, Price, known, price
 from solver.explain.price_document import with_prices
-from solver.explain.price_wishes import Wish, wishes
+from solver.explain.price_wishes import Wish, near, wishes
+from solver.space.mesh import splits
 from solver.verify.check import verify
 from tests.solver.brute import optimum
 from tests.solver.cases import cases
@@ -185,6 +186,21 @@ def test_a_limit_above_the_device_costs_nothing_though_there_is_no_plan_without_
     assert value(draft) == math.inf
     assert value(loose) < math.inf
     assert priced(loose.spec(), found(loose)[0]) == NOTHING
+
+
+def test_near_a_plan_are_plans_without_the_wish_and_the_plan_itself() -> None:
+    draft = replace(CUT, train="recompute none", statements=("pin net.a : whole f",))
+    draft = replace(draft, sizes=(4, 1024, 2050))
+    document, asked = plan(draft.spec()), found(draft)
+    spec = near(asked[0], document)
+    assert spec is not None
+    (split,) = splits(spec, frozenset())
+    assert [part.name for part in split.pipeline] == document["pipeline"]["axes"]
+    assert split.microbatches == document["pipeline"]["microbatches"]
+    most, least = known(document), known(plan(asked[0].without))
+    assert least.lower <= known(plan(spec)).upper <= most.upper * (1 + GRAIN)
+    own = replace(draft, train="microbatches 1 pipeline 1 stage")
+    assert [near(wish, document) is None for wish in found(own)] == [False, True, True]
 
 
 PLAN = Known(9.0, 10.0, False)
