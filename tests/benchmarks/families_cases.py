@@ -76,7 +76,7 @@ class Family:
                 "",
                 "limit memory <= 76 GiB per device, reserve 4 GiB",
                 "",
-                *pins,
+                *(*pins, *[""] * bool(pins)),
                 "minimize step_time",
                 "",
             ]

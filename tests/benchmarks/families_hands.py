@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.benchmarks.families_cases import DEVICES_PER_NODE, Family
 
@@ -40,13 +40,15 @@ class Hand:
 @dataclass(frozen=True, slots=True)
 class Degrees:
     """How many devices each dimension has, outermost first; `expert` is the part of data
-    parallelism over which experts are cut, `data` the rest."""
+    parallelism over which experts are cut, `data` the rest. `folded`: experts are cut over the
+    tensor axis too, where attention is cut by heads (else their hidden units are cut there)."""
 
     stage: int
     data: int
     expert: int
     context: int
     tensor: int
+    folded: bool = False
 
     @property
     def samples(self) -> int:
@@ -71,9 +73,11 @@ class Degrees:
 
     def words(self) -> str:
         """As people write it: `PP 4, DP 8, TP 2`."""
-        named = (("PP", self.stage), ("DP", self.samples), ("EP", self.expert))
+        experts = self.expert * (self.tensor if self.folded else 1)
+        named = (("PP", self.stage), ("DP", self.samples), ("EP", experts))
         named += (("CP", self.context), ("TP", self.tensor))
-        return ", ".join(f"{name} {size}" for name, size in named if size > 1)
+        words = [f"{name} {size}" for name, size in named if size > 1]
+        return ", ".join([*words, *["folded"] * self.folded])
 
 
 def hands(family: Family, chunks: tuple[int, ...] = (2, 4)) -> Iterator[Hand]:
@@ -110,11 +114,15 @@ def _three_d(family: Family) -> Iterator[Degrees]:
 def _with_experts(
     family: Family, stage: int, samples: int, context: int, tensor: int
 ) -> Iterator[Degrees]:
-    """Experts over the data axes: as far as they go, in nodes of eight, not at all."""
+    """Experts over the data axes: as far as they go, in nodes of eight, not at all. The first two
+    also folded: over the tensor axis beside them."""
     most = math.gcd(samples, family.experts) if family.experts else 1
     within = min(most, max(1, DEVICES_PER_NODE // tensor))
     for expert in sorted({most, within, 1}, reverse=True):
-        yield Degrees(stage, samples // expert, expert, context, tensor)
+        plain = Degrees(stage, samples // expert, expert, context, tensor)
+        yield plain
+        if 1 < expert <= family.experts // tensor and tensor > 1:
+            yield replace(plain, folded=True)
 
 
 def _divisors(number: int) -> list[int]:
@@ -144,7 +152,12 @@ def _pipelined(family: Family, degree: Degrees, schedule: str) -> Hand:
     """Megatron's 3D parallelism, with context and expert parallelism where the degrees say so."""
     pins = []
     samples, context = degree.over("data", "expert"), degree.over("context")
-    if degree.tensor > 1 and samples:
+    if degree.folded:
+        pins.append("apply megatron.attention_parallel(net.*[*], over: tensor)")
+        pins.append("apply megatron.vocabulary_parallel(net, over: tensor)")
+        pins.append(f"apply data.data_parallel(net, over: {samples})")
+        pins.append(f"apply zero.zero1(net, over: {samples})")
+    elif degree.tensor > 1 and samples:
         pins.append(f"apply megatron.three_d(net, tensor: tensor, data: {samples})")
     elif degree.tensor > 1:
         pins.append("apply megatron.sequence_parallel(net.*[*], over: tensor)")
@@ -163,7 +176,8 @@ def _pipelined(family: Family, degree: Degrees, schedule: str) -> Hand:
 def _expert_pins(family: Family, degree: Degrees) -> list[str]:
     pins = []
     if family.experts and degree.expert > 1:
-        pins.append("apply expert.expert_parallel(net.layers[*], over: expert)")
+        over = "(expert, tensor)" if degree.folded else "expert"
+        pins.append(f"apply expert.expert_parallel(net.layers[*], over: {over})")
     if family.experts and degree.data > 1:
         pins.append("apply expert.expert_data_parallel(net.layers[*], over: data)")
     return pins
@@ -172,7 +186,7 @@ def _expert_pins(family: Family, degree: Degrees) -> list[str]:
 def _sharded(family: Family) -> Iterator[Hand]:
     """One stage: FSDP, FSDP beside tensor or context parallelism, hybrid sharding."""
     for one in _three_d(family):
-        if one.stage > 1 or one.samples == 1:
+        if one.stage > 1 or one.samples == 1 or one.folded:
             continue
         samples = one.over("data", "expert")
         pins = [f"apply zero.fsdp(net, over: {samples})"]

@@ -23,6 +23,7 @@ MIXTURES = ("mixtral_8x7b", "deepseek_v3")
 LAYER_STRATEGIES = (
     "megatron.tensor_parallel",
     "megatron.sequence_parallel",
+    "megatron.attention_parallel",
     "context.gathered",
     "context.ulysses",
 )
@@ -105,6 +106,11 @@ def test_tensor_parallel_of_a_llama_layer(planned: Planned) -> None:
 def test_sequence_parallel_of_a_llama_layer(planned: Planned) -> None:
     found = layer_cuts("megatron.sequence_parallel", "llama3_8b", planned, "net.layers[0]")
     assert found == within("attn", HEADS | TOKENS) | within("mlp", HIDDEN | TOKENS)
+
+
+def test_attention_parallel_leaves_the_experts_alone(planned: Planned) -> None:
+    found = layer_cuts("megatron.attention_parallel", "mixtral_8x7b", planned, "net.layers[0]")
+    assert found == within("attn", HEADS | TOKENS) | within("moe", TOKENS)
 
 
 def test_tensor_parallel_cuts_experts_and_shared_experts(planned: Planned) -> None:
