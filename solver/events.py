@@ -16,7 +16,8 @@ Document = dict[str, Any]  # a `mmp-plan/1` document, see solver/README.md secti
 class Options:
     """How to solve. `reproducible`: the same plan bytes in every run (deterministic limits).
     `unfold`: identical layers need not share their choices; `whole_axes`: every mesh axis is cut
-    whole (both for specs only)."""
+    whole (both for specs only). `cluster`: the address of a Dask cluster that helps to search a
+    spec."""
 
     time_limit_s: float = 20.0
     workers: int = 2
@@ -24,6 +25,7 @@ class Options:
     reproducible: bool = False
     unfold: bool = False
     whole_axes: bool = False
+    cluster: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,25 @@ class Climb:
             schedule(self.search, self.best.selection, self.best.pattern, self.effort, 0.3, keep)
         return self.best.value
 
+    def polish(
+        self,
+        selection: Selection,
+        pattern: Pattern,
+        cutoff: float,
+        keep: Callable[[Found], None],
+    ) -> float:
+        """Improve a given plan by small moves; as `run`."""
+        if math.isinf(self._note(selection, pattern)):
+            fitted = Refit(self.ready, selection, self.search.capacity).pattern(pattern.chunk_of)
+            if respects(self.ready.pins, fitted):
+                self._note(selection, fitted)
+        if self.best is None:
+            return math.inf
+        self._improve()
+        if self.best.value < cutoff * 1.1:
+            schedule(self.search, self.best.selection, self.best.pattern, self.effort, 0.3, keep)
+        return self.best.value
+
     def _start(self, cutoff: float) -> Pattern | None:
         """Alternate from every start, with as much in flight as helps, or else as little as can be;
         the first start is returned."""

@@ -72,12 +72,16 @@ def _units(
     stage: int | None,
     choices: Sequence[frozenset[int]],
 ) -> Floats:
-    """[class, part] counts of the units forced onto a stage (None: a mean stage)."""
+    """[class, part] counts of the units forced onto a stage (None: a mean stage), less what is
+    between units of different stages, which may have made different choices."""
     units = np.zeros((len(problem.classes), len(PARTS)))
     for (c, i), found in zip(places, choices, strict=True):
         if stage is None or found == {stage}:
             for part in ("every", "first" if i == 0 else "rest"):
                 units[c, PARTS[part]] += 1
+    borders = problem.split.stages - 1 if stage is None else 1
+    rest = PARTS["rest"]
+    units[:, rest] = np.maximum(units[:, rest] - borders, 0.0)
     return units / problem.split.stages if stage is None else units
 
 

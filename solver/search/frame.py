@@ -36,4 +36,6 @@ def make_frame(spec: Spec, unfold: bool = False, whole_axes: bool = False) -> Fr
     if len(spec.graph.operators) <= SMALL:
         alike = unfolded(spec)
     classes = unfolded(spec) if unfold else alike
-    return Frame(spec, wires, classes, alike, named_parts(spec), whole_axes)
+    one_chunk = spec.train.pipeline.chunks == 1
+    differ = one_chunk and wires.is_chain and spec.objective[0] != "memory"
+    return Frame(spec, wires, classes, alike, named_parts(spec), whole_axes, differ)

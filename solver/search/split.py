@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 from solver.cpsat import Limits
@@ -27,6 +29,10 @@ from solver.search.patterns import (
 from solver.search.proof import applies, prove
 from solver.search.ready import Ready
 from solver.search.scheduling import close_pattern, schedule
+from solver.search.stagewise.bound import Stagewise
+from solver.search.stagewise.bound import applies as has_stages
+from solver.search.stagewise.deal import Dealer, joined
+from solver.search.stagewise.oracle import Joined
 from solver.search.terms import bound_weights, priced_weights, stage_terms
 from solver.search.values import penalty, soft_penalties
 from solver.sharding.build import Frame, NoStrategyError, build, keep_strategies, with_edges
@@ -36,6 +42,7 @@ from solver.sharding.lower.tables import Tables, tables
 from solver.sharding.lower.weighted import weighted
 from solver.sharding.problem import Selection, ShardingProblem
 from solver.sharding.terms import SoftLimit, StageTerms
+from solver.space.fold import by_stage
 from solver.space.mesh import Split
 from solver.space.pins import PinMasks, compile_pins
 from solver.stages.figures import StageFigures
@@ -65,11 +72,14 @@ class SplitSearch:
         self.sketch_late = False
         self.space = ""
         self.ready: Ready | None = None
+        self.stagewise: Stagewise | None = None
+        self.refined = self.dealt = False
 
     # ---- bounds ----------------------------------------------------------------------------
 
-    def glance(self) -> None:
-        """A bound from every choice's own cost; closes the split when hard pins leave nothing.
+    def glance(self, cutoff: float = math.inf) -> None:
+        """A bound from every choice's own cost, of what is below `cutoff`; closes the split when
+        hard pins leave nothing.
 
         `sketch_late` says whether a sketch is best made after `prepare`: with one stage and only
         coarse strategies it has the same tables, and the bound often ends it at once.
@@ -79,11 +89,31 @@ class SplitSearch:
         if made is None:
             self.close(math.inf)
             return
-        problem, _, domain = made
+        problem, pins, domain = made
         self.sketch_late = problem.is_coarse and self.split.stages == 1
         self.space = problem.space
         rows = bound_weights(problem)
         self.bound = max(alone(own_costs(problem, row, domain, {})) for row in rows)
+        stagewise = self._stagewise(problem, pins, domain)
+        if stagewise is not None:
+            self.bound = max(self.bound, stagewise.bound(cutoff))
+
+    def _stagewise(
+        self, problem: ShardingProblem, pins: tuple[PinMasks, ...], domain: Domain
+    ) -> Stagewise | None:
+        """The bound stage by stage, where it applies."""
+        if self.spec.objective[0] == "memory" or not has_stages(problem):
+            return None
+        train = self.spec.train
+        keeps_apart = train.recompute == "auto" and train.pipeline.family in APART
+        mode = "none" if keeps_apart else train.recompute
+        return Stagewise(problem, domain, pins, self.capacity, mode)
+
+    @property
+    def differs(self) -> bool:
+        """Whether layers that are folded may still make other choices on another stage."""
+        is_folded = any(len(k.units) > 1 for k in self.classes)
+        return self.frame.stages_differ and is_folded and self.split.stages > 1
 
     def _start(self, coarse: bool) -> tuple[ShardingProblem, tuple[PinMasks, ...], Domain] | None:
         if not (has_stage_maps(self.spec, self.split) and has_orders(self.frame, self.split)):
@@ -140,9 +170,10 @@ class SplitSearch:
         self.ready = Ready(problem, pins, tables(problem, domain, pins))
         return self.ready
 
-    def prepare(self, cutoff: float) -> None:
+    def prepare(self, cutoff: float, deadline: float = math.inf) -> None:
         """All tables and a lower bound on every plan of this split below `cutoff`. Where no plan is
-        known and a sketch comes next, memory has no price yet (`tighten`).
+        known and a sketch comes next, memory has no price yet (`tighten`). After `deadline`, on the
+        monotonic clock, the bound is not raised any more.
 
         Strategies that cannot be part of such a plan are dropped before pairs are priced.
         """
@@ -151,10 +182,13 @@ class SplitSearch:
             self.close(math.inf)
             return
         problem, pins, domain = made
-        left = self._without_dear(problem, pins, domain, cutoff)
+        # A choice of one stage alone costs less than one of all layers.
+        left = problem if self.differs else self._without_dear(problem, pins, domain, cutoff)
         if left is None:
             self.close(cutoff)
             return
+        self.sketch_late = problem.is_coarse and self.split.stages == 1
+        self.space = problem.space
         problem = with_edges(left)
         pins = compile_pins(problem)
         remaining = hard_domain(problem, pins)
@@ -163,20 +197,25 @@ class SplitSearch:
         shares = soft_penalties(pins)
         for row in bound_weights(problem):
             self.bound = max(self.bound, message_bound(weighted(ready.tables, row, shares), SWEEPS))
+        self.stagewise = self._stagewise(problem, pins, remaining)
         if not (self.sketch_late and math.isinf(cutoff)):
-            self.tighten(cutoff)
+            self.tighten(cutoff, deadline)
         if not self.closed and math.isinf(cutoff) and self.memory_floor() > self.capacity:
             self.close(math.inf)
         is_shaped = self.spec.train.pipeline.family in CHAINED
         if not self.closed and is_shaped and all_patterns(ready) == []:
             self.close(math.inf)
 
-    def tighten(self, cutoff: float) -> None:
+    def tighten(self, cutoff: float, deadline: float = math.inf) -> None:
         """Raise the bound of a prepared split by prices on memory; close it where that reaches
         `cutoff`."""
         assert self.ready is not None
         enough = cutoff * (1 - CLOSED)
-        if self.bound < enough:
+        if self.bound < enough and self.stagewise is not None:
+            asked = Joined(self.ready.tables)
+            late = partial(_is_past, deadline)
+            self.bound = max(self.bound, self.stagewise.refine(asked, cutoff, late))
+        if self.bound < enough and not self.differs and not _is_past(deadline):
             self.bound = max(self.bound, self._tight_bound(self.ready.tables, cutoff))
         if self.bound >= enough:
             self.close(self.bound)
@@ -220,7 +259,12 @@ class SplitSearch:
 
     def close(self, bound: float) -> None:
         """Nothing more to do here; `bound` is what was proven."""
-        self.bound, self.closed, self.ready = max(self.bound, bound), True, None
+        self.bound, self.closed = max(self.bound, bound), True
+        self.ready = self.stagewise = None
+
+    def forget(self) -> None:
+        """Let go of all tables."""
+        self.ready = self.stagewise = None
 
     def memory_floor(self) -> float:
         """Bytes every plan of this split needs; infinite when pins leave a unit no stage."""
@@ -253,6 +297,38 @@ class SplitSearch:
             self.ready = None
         return bool(plans)
 
+    def by_stages(self, pattern: Pattern) -> SplitSearch:
+        """The same split, prepared for plans of this stage map: layers of one stage share their
+        choices, those of different ones do not."""
+        classes = by_stage(self.spec, self.classes, pattern.chunk_of)
+        frame = replace(self.frame, classes=classes, stages_differ=False)
+        apart = SplitSearch(frame, self.split, self.goal)
+        apart.space = self.space
+        problem = replace(with_edges(build(frame, self.split, coarse=False)), space=self.space)
+        pins = compile_pins(problem)
+        domain = hard_domain(problem, pins)
+        assert domain is not None
+        apart._set_ready(problem, pins, domain)
+        return apart
+
+    def deal(self, cutoff: float, effort: Effort, report: Callable[[Found], None]) -> None:
+        """A plan in which every stage makes its own choices, from the map that the bound likes
+        best (after `prepare`); what is below `cutoff` is reported."""
+        self.dealt = True
+        assert self.ready is not None
+        if self.stagewise is None or self.split.stages == 1:
+            self.sketch(cutoff, effort, report)
+            return
+        found = Dealer(self, effort).run(cutoff)
+        if found is None:
+            return
+        pattern, picks = found
+        apart = self.by_stages(pattern) if self.differs else self
+        assert apart.ready is not None
+        selection = joined(self.ready.problem, apart.ready.problem, pattern, picks)
+        climb = Climb(apart, effort, thorough=False)
+        self.estimate = min(self.estimate, climb.polish(selection, pattern, cutoff, report))
+
     def search(self, cutoff: float, effort: Effort, report: Callable[[Found], None]) -> None:
         """Look for plans below `cutoff`; the split is closed afterwards, with the best bound."""
         assert self.ready is not None
@@ -268,7 +344,9 @@ class SplitSearch:
         if patterns is not None:
             bounds = []
             for pattern in patterns:
-                bounds.append(self._try(pattern, best, effort, keep, len(patterns)))
+                search = self.by_stages(pattern) if self.differs else self
+                search.bound = self.bound
+                bounds.append(search._try(pattern, best, effort, keep, len(patterns)))
             self.close(min(bounds, default=math.inf))
         else:
             climb = Climb(self, effort, thorough=True)
@@ -352,3 +430,7 @@ class SplitSearch:
         """Weights of soft pins on operators or storage that a selection breaks."""
         assert self.ready is not None
         return penalty(self.ready.problem, self.ready.pins, selection)
+
+
+def _is_past(deadline: float) -> bool:
+    return math.isfinite(deadline) and time.monotonic() > deadline

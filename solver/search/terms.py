@@ -4,6 +4,7 @@ Every row of times is a lower bound on the step time. For stage s: the forwards 
 its first chunk depends on, then all its own work, then its tail; and those forwards, its forwards
 and input gradients, then the input gradients of those chunks (`_ramp`). Both hold because on such
 a stage the first operator of a micro-batch is a forward, the last a backward of its first chunk.
+Each function that bounds the tail of a stage (`solver.search.tails`) makes a row of its own.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 
 from solver.cost.collectives import Floats
 from solver.cost.quantities import COUNT, Quantity
+from solver.search.tails import mean_tails, stage_tails, unit_factors
 from solver.sharding.problem import ShardingProblem
 from solver.sharding.terms import SoftLimit, StageTerms, Weights
 from solver.stages.figures import FUSED_FAMILIES
@@ -60,14 +62,6 @@ def are_held_together(problem: ShardingProblem) -> bool:
     return problem.wiring.is_chain or len(placement(pipeline, split.stages)) == split.stages
 
 
-def unit_factors(number: Floats, again: Floats, factor: dict[Quantity, float]) -> Floats:
-    """[class, part, quantity] factors from counts [class, part]."""
-    result = np.zeros((*number.shape, COUNT))
-    for quantity, value in factor.items():
-        result[..., quantity] = value * (again if quantity == Quantity.AGAIN else number)
-    return result
-
-
 def stage_terms(
     problem: ShardingProblem,
     pattern: Pattern,
@@ -82,13 +76,15 @@ def stage_terms(
     fused = problem.spec.train.pipeline.family in FUSED_FAMILIES
     time, ramps = [], []
     above = leading(problem, pattern)
-    own = {**dict.fromkeys(WORK, m), Quantity.AGAIN: m, Quantity.STEP: 1.0}
+    own = {**dict.fromkeys(WORK, m), Quantity.AGAIN: m}
+    stage_of_row = []
     for s in range(pattern.stages):
-        units, again = number.units[s], number.again[s]
-        row = unit_factors(units, again, own)
+        row = unit_factors(number.units[s], number.again[s], own)
         for t in above[s]:
             row = row + unit_factors(chunks.units[t], chunks.again[t], {Quantity.FORWARD: 1.0})
-        time.append(row)
+        tails = stage_tails(problem, pattern, s)
+        time += [row + tail for tail in tails]
+        stage_of_row += [s] * len(tails)
         if above[s]:
             ramps.append(_ramp(pattern, chunks, number, s, above[s], m, fused))
     held = np.array(in_flight, dtype=np.float64)[:, None, None]
@@ -98,7 +94,7 @@ def stage_terms(
     memory[..., Quantity.SAVED_B] = memory[..., Quantity.SAVED_W] = saved
     memory[..., Quantity.KEPT] = again
     memory[..., Quantity.STATIC] = number.units
-    held_time, held_memory = _held(problem, number, len(ramps))
+    held_time, held_memory = _held(problem, number, stage_of_row, len(ramps))
     return StageTerms(
         np.array(time + ramps), memory, held_time, held_memory, number, capacity, soft
     )
@@ -128,17 +124,19 @@ def _ramp(
     return row + unit_factors(number.units[s], number.again[s], {Quantity.STEP: 1.0})
 
 
-def _held(problem: ShardingProblem, number: Counts, ramps: int) -> tuple[Floats, Floats]:
+def _held(
+    problem: ShardingProblem, number: Counts, stage_of_row: list[int], ramps: int
+) -> tuple[Floats, Floats]:
     """Factors of parameters that each stage holds once, per row of times and per stage."""
     stages = len(number.units)
-    time = np.zeros((stages + ramps, len(problem.stores), COUNT))
+    time = np.zeros((len(stage_of_row) + ramps, len(problem.stores), COUNT))
     memory = np.zeros((stages, len(problem.stores), COUNT))
     for j, store in enumerate(problem.stores):
         if store.per_unit:
             continue
         holds = np.flatnonzero(number.units[:, list(store.holders), 0].sum(axis=1) > 0)
         memory[holds, j, Quantity.STATIC] = 1.0
-        time[holds, j, Quantity.STEP] = 1.0
+        time[np.flatnonzero(np.isin(stage_of_row, holds)), j, Quantity.STEP] = 1.0
     return time, memory
 
 
@@ -154,6 +152,7 @@ def bound_weights(problem: ShardingProblem) -> list[Weights]:
        stages before it, after its last input gradient those stages run theirs:
        `step >= A_before + m A_s` with A = F + B (with a fused backward A = W). The least maximum
        over s has all of them equal, A_s = A_0 (1 - 1/m)^s, so `step >= A / (1 - (1 - 1/m)^P)`.
+    3. The mean over stages with the other tails (`mean_tails`), less what hides them everywhere.
     """
     m, stages = float(problem.split.microbatches), problem.split.stages
     chunks = len(placement(problem.spec.train.pipeline, stages))
@@ -165,6 +164,10 @@ def bound_weights(problem: ShardingProblem) -> list[Weights]:
     mean = {**dict.fromkeys(WORK, work), Quantity.STEP: 1.0 / stages}
     mean[Quantity.FORWARD] += forward
     found = [_everywhere(problem, mean)]
+    for tail in mean_tails(problem)[1:]:
+        total = tail | {quantity: m + tail.get(quantity, 0.0) for quantity in WORK}
+        total.pop(Quantity.AGAIN, None)
+        found.append(_everywhere(problem, {q: x / stages for q, x in total.items()}))
     if chain:
         factor = 1.0 / (1.0 - (1.0 - 1.0 / m) ** stages)
         fused = problem.spec.train.pipeline.family in FUSED_FAMILIES
@@ -212,11 +215,15 @@ def extremes(problem: ShardingProblem, mode: str) -> Iterator[Floats]:
 
 
 def unit_counts(problem: ShardingProblem) -> Floats:
-    """[class, part]: how many units of the graph are in each group."""
+    """[class, part]: how many units of the graph are in each group.
+
+    Where a stage begins, the unit before may have made other choices, so there a bound leaves out
+    what is redistributed between the two.
+    """
     number = np.array([len(c.units) for c in problem.classes], dtype=np.float64)
     units = np.zeros((len(problem.classes), len(PARTS)))
     units[:, PARTS["every"]], units[:, PARTS["first"]] = number, 1.0
-    units[:, PARTS["rest"]] = number - 1.0
+    units[:, PARTS["rest"]] = np.maximum(number - problem.split.stages, 0.0)
     return units
 
 

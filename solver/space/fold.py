@@ -8,7 +8,7 @@ on one layer therefore unfolds just that one.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dsl.spec import (
@@ -165,6 +165,20 @@ def _sources(unit: Unit, position: dict[str, tuple[int, int]], wires: Wiring) ->
 def unfolded(spec: Spec) -> tuple[UnitClass, ...]:
     """Every unit in a class of its own."""
     return tuple(UnitClass((u.name,), u.repeat is not None) for u in spec.graph.units)
+
+
+def by_stage(
+    spec: Spec, classes: Sequence[UnitClass], stage_of: Sequence[int]
+) -> tuple[UnitClass, ...]:
+    """The classes, each divided into the units of one stage; `stage_of` is by unit of the graph."""
+    stage = {unit.name: s for unit, s in zip(spec.graph.units, stage_of, strict=True)}
+    found: list[UnitClass] = []
+    for each in classes:
+        parts: dict[int, list[str]] = {}
+        for unit in each.units:
+            parts.setdefault(stage[unit], []).append(unit)
+        found += [UnitClass(tuple(units), each.is_layer) for units in parts.values()]
+    return tuple(found)
 
 
 def fold(spec: Spec, wires: Wiring) -> tuple[UnitClass, ...]:

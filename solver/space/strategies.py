@@ -11,6 +11,7 @@ left out is said in the plan document (`space`), since the bound holds for what 
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Sequence
@@ -83,8 +84,24 @@ def assignments(
 ) -> Assignments:
     """Rows that give each of `width` sub-axes one of `choices` values (0 .. choices - 1).
 
-    For `WHOLE_AXES`, groups are those of `solver.space.mesh.whole_axes`.
+    For `WHOLE_AXES`, groups are those of `solver.space.mesh.whole_axes`. Splits ask for the same
+    rows again and again, so they are kept and cannot be written to.
     """
+    return _assignments(choices, width, tuple(groups), space)
+
+
+@functools.lru_cache(maxsize=256)
+def _assignments(
+    choices: int, width: int, groups: tuple[Interchangeable, ...], space: Space
+) -> Assignments:
+    rows = _all_assignments(choices, width, groups, space)
+    rows.flags.writeable = False
+    return rows
+
+
+def _all_assignments(
+    choices: int, width: int, groups: tuple[Interchangeable, ...], space: Space
+) -> Assignments:
     if width == 0:
         return np.zeros((1, 0), dtype=np.int8)
     if not space.ordered:

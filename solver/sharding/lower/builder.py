@@ -157,7 +157,7 @@ class Builder:
             )
         ]
         factors = plain.units[0, edge.unit_class, edge.part]
-        key = (id(edge.quantities), factors.tobytes())
+        key = (id(edge.quantities), factors[edge.quantities.layers].tobytes())
         if key not in self.priced:  # edges that are alike share their tables
             table = edge.quantities.cost(factors)
             table[edge.forbidden] = math.inf

@@ -1,0 +1,84 @@
+"""Which splits are likely to be good, before anything is known of their plans."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from dsl.spec import Spec
+from solver.search.goal import Goal
+from solver.search.split import SplitSearch
+
+ROOM = 0.6  # of a device's memory is left to what the forward saves
+
+
+class Likely:
+    """Ranks the splits of a spec."""
+
+    def __init__(self, spec: Spec, goal: Goal) -> None:
+        self.spec, self.goal = spec, goal
+        graph = spec.graph
+        batches = [i.size for op in graph.operators for i in op.indices if i.batch]
+        self.batch = min(batches, default=1)
+        kept = {u.tensor for op in graph.operators for u in op.inputs + op.results if u.saved}
+        self.saved_bytes = math.fsum(
+            math.prod(d.size for d in t.dims) * t.element_bytes
+            for name, t in graph.tensors.items()
+            if name in kept and t.role == "value"
+        )
+
+    def promise(self, search: SplitSearch) -> tuple[float, float]:
+        """Likely good splits first: as few micro-batches as fill the pipeline, leave about one
+        sample to a device and let what the forward saves fit; then few stages."""
+        split = search.split
+        devices = self.spec.mesh.devices / split.stages
+        samples = self.batch / devices
+        fitting = self.saved_bytes / (ROOM * self.goal.capacity * devices)
+        wanted = max(samples, 2.0 * split.stages, fitting, 1.0)
+        distance = abs(math.log2(split.microbatches / wanted))
+        return (distance + 0.25 * math.log2(split.stages), search.bound)
+
+    def next_sketch(
+        self,
+        searches: Sequence[SplitSearch],
+        done: Mapping[int, float],
+        cutoff: float,
+        near: float,
+    ) -> SplitSearch | None:
+        """The split to sketch next: seeds first (of every pipeline the likeliest), then next to the
+        best ones, which must be below `near`: far from good plans there is little to find, and time
+        is better spent on bounds."""
+        waiting = {
+            i
+            for i, s in enumerate(searches)
+            if i not in done and not s.closed and s.bound < cutoff and not s.sketch_late
+        }
+        if not waiting:
+            return None
+        seeds: dict[str, int] = {}
+        for i in sorted(range(len(searches)), key=lambda i: self.promise(searches[i])):
+            if not searches[i].closed:
+                seeds.setdefault(" ".join(p.name for p in searches[i].split.pipeline), i)
+        first = [i for i in seeds.values() if i in waiting]
+        if first:
+            return searches[first[0]]
+        beside = {
+            i: min((done[j] for j in done if _adjacent(searches[i], searches[j])), default=math.inf)
+            for i in waiting
+            if searches[i].glanced
+        }
+        if not beside:
+            return None
+        number = min(beside, key=lambda i: (beside[i], self.promise(searches[i]), i))
+        return searches[number] if beside[number] <= near else None
+
+
+def _adjacent(one: SplitSearch, other: SplitSearch) -> bool:
+    """Same pipeline and the next micro-batch count, or same count and one sub-axis more."""
+    a, b = one.split, other.split
+    if a.pipeline == b.pipeline:
+        low, high = sorted((a.microbatches, b.microbatches))
+        return high <= 2 * low
+    fewer, more = sorted((a.pipeline, b.pipeline), key=len)
+    joined = a.microbatches == b.microbatches and len(more) == len(fewer) + 1
+    return joined and all(part in more for part in fewer)

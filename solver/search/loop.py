@@ -1,0 +1,325 @@
+"""The search over all splits: bounds first, best bound first, every plan kept as it is found."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from dsl.spec import Spec
+from solver.events import Emit, Incumbent, Options, Progress
+from solver.plan.document import Proof, document, memory_limit
+from solver.search.crew import BATCH, Crew, Step, crew_for
+from solver.search.effort import Effort
+from solver.search.frame import make_frame
+from solver.search.goal import Found, Goal
+from solver.search.likely import Likely
+from solver.search.memory import search_memory
+from solver.search.split import SplitSearch
+from solver.space.mesh import splits
+
+GLANCE_SHARE = 0.3  # of the time limit
+SKETCH_SHARE = 0.6  # of the time limit
+FIRST_SHARE = 0.2  # where sketches are only for a first plan
+FAR = 1.1  # neighbours of plans this much worse than the best are not sketched
+SKETCH_SECONDS = 1.0  # per split, for its searches
+SKETCHES = 12  # splits sketched when runs must repeat
+DEAL_SECONDS = 2.0  # per split, for the choices of its stages
+GRAIN = 1e-4  # gaps below this are the clock's grain, see solver/README.md section 9
+OWN_LOOKS = 4  # splits looked at here before the crew's are waited for
+WORTH = 5e-4  # relative: a bound so near to the best plan leaves too little to deal for
+AMONG = 1.02  # splits are dealt whose bound is at most so much above the least one refined
+PATIENCE = 0.2  # seconds between looks at what the crew has done
+
+
+def look_for(
+    search: SplitSearch, cutoff: float, effort: Effort, report: Callable[[Found], None]
+) -> None:
+    """Search a prepared split for the spec's objective."""
+    if search.spec.objective[0] == "memory":
+        limit = memory_limit(search.spec)
+        search_memory(search, cutoff, effort, limit.reserve if limit else 0.0, report)
+    else:
+        search.search(cutoff, effort, report)
+
+
+def describe(search: SplitSearch) -> str:
+    """A split in words."""
+    stages, microbatches = search.split.stages, search.split.microbatches
+    words = f"{stages} stage{'s' if stages > 1 else ''}"
+    return f"{words} x {microbatches} micro-batch{'es' if microbatches > 1 else ''}"
+
+
+@dataclass
+class Search:
+    """One search: `best` is the best plan so far."""
+
+    spec: Spec
+    options: Options
+    emit: Emit
+    stop: threading.Event
+    goal: Goal
+    best: Found | None = None
+    began: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        options = self.options
+        self.frame = make_frame(self.spec, options.unfold, options.whole_axes)
+        self.minimizes_memory = self.spec.objective[0] == "memory"
+        # A plan within a step time limit costs at most that, and all that can be paid beside it.
+        weights = math.fsum(pin.weight or 0.0 for pin in self.spec.pins)
+        most = self.goal.step_limit + weights
+        if math.isfinite(most):
+            most += self.goal.charge(self.goal.capacity, self.goal.step_limit)
+        self.worst = math.inf if self.minimizes_memory else most
+        if math.isfinite(self.worst):
+            self.worst *= 1 + 1e-9
+        self.closed_bound = math.inf
+        self.likely = Likely(self.spec, self.goal)
+        self.crew: Crew | None = None
+        self.turn = False
+
+    @property
+    def cutoff(self) -> float:
+        """Only plans below this are of interest."""
+        return self.best.value if self.best else self.worst
+
+    def run(self) -> str:
+        """Search until proved or out of time; why it stopped."""
+        found = splits(self.spec, self.frame.named)
+        self.all = [SplitSearch(self.frame, split, self.goal) for split in found]
+        self.open = sorted(self.all, key=self.likely.promise)
+        self.number = {id(search): n for n, search in enumerate(self.all)}
+        with crew_for(self.spec, self.options, len(found)) as crew:
+            self.crew = None if self.minimizes_memory else crew
+            self._search()
+        if self.best is None:
+            proved = not self.open and self.closed_bound >= self.worst
+        else:
+            proved = self._gap() <= GRAIN
+        if proved:
+            return "proved"
+        return "interrupted" if self.stop.is_set() else "limit"
+
+    def _search(self) -> None:
+        self._glance()
+        if not self.minimizes_memory:
+            self._sketch()
+        steps = 0
+        while self.open and not self._over():
+            if self.options.reproducible and steps >= self.options.time_limit_s:
+                break  # a second counts as one step, whatever the clock says
+            self._collect()
+            steps += self._step()
+
+    # ---- the crew --------------------------------------------------------------------------
+
+    def _collect(self, seconds: float = 0.0) -> None:
+        """Hear what other processes found, and give them more to do."""
+        if self.crew is None:
+            return
+        for each in self.crew.heard(seconds):
+            search = self.all[each.number]
+            if search.closed or search not in self.open:
+                continue
+            search.glanced = True
+            search.refined |= each.step == "prepare"
+            search.bound = max(search.bound, each.bound)
+            if each.closed:
+                search.close(search.bound)
+            self._drop_if_done(search)
+        busy = self.crew.busy_with()
+        waiting = [s for s in self.open if self.number[id(s)] not in busy]
+        while self.crew.has_room and waiting:
+            fresh = [s for s in waiting if not s.glanced]
+            chosen = fresh[:BATCH]
+            if not fresh:
+                chosen = self._next_refined(waiting)
+            if not chosen:
+                return
+            step: Step = "glance" if fresh else "prepare"
+            numbers = [self.number[id(s)] for s in chosen]
+            self.crew.ask(step, numbers, self.cutoff, max(0.0, self._left()))
+            waiting = [s for s in waiting if s not in chosen]
+
+    def _next_refined(self, waiting: Sequence[SplitSearch]) -> list[SplitSearch]:
+        """In turn the split of least bound, which holds the bound of all down, and the likeliest,
+        whose bound tells where to look for plans."""
+        rough = [s for s in waiting if not s.refined and s.ready is None]
+        self.turn = not self.turn
+        key = self.likely.promise if self.turn else (lambda s: (s.bound, 0.0))
+        return sorted(rough, key=key)[:1]
+
+    def _is_busy(self, search: SplitSearch) -> bool:
+        return self.crew is not None and self.number[id(search)] in self.crew.busy_with()
+
+    # ---- first looks -----------------------------------------------------------------------
+
+    def _glance(self) -> None:
+        """A quick bound for every split, the likeliest first; where splits are many the others wait
+        until there are plans, or are looked at by the crew."""
+        self.tell("bounding")
+        for number, search in enumerate(self.open):
+            if number == OWN_LOOKS and self.crew is not None:
+                break
+            late = self._left() < (1 - GLANCE_SHARE) * self.options.time_limit_s
+            if self.stop.is_set() or (late and not self.options.reproducible):
+                break
+            self._look_at(search)
+        self.open = [s for s in self.open if not s.closed]
+        self._collect()
+
+    def _look_at(self, search: SplitSearch) -> None:
+        search.glance(math.inf if self.minimizes_memory else self.cutoff)
+        if self.minimizes_memory and not search.closed:
+            search.bound = 0.0  # seconds say nothing about bytes
+
+    def _sketch(self) -> None:
+        """First plans from coarse strategies: for every pipeline the likeliest micro-batch count,
+        then the neighbours of the best plans, for a share of the time or a number of splits."""
+        done: dict[int, float] = {}  # number in self.all -> value of the sketch
+        share = FIRST_SHARE if self.frame.stages_differ else SKETCH_SHARE
+        while not (self.stop.is_set() or self._over()):
+            late = self._left() < (1 - share) * self.options.time_limit_s
+            if self.best and (len(done) >= SKETCHES if self.options.reproducible else late):
+                return
+            self._collect()
+            near = FAR * self.cutoff if self.best else math.inf
+            search = self.likely.next_sketch(self.all, done, self.cutoff, near)
+            if search is None:
+                return
+            if not search.glanced:
+                self._look_at(search)
+                continue
+            self._sketch_one(search)
+            done[self.number[id(search)]] = search.estimate
+
+    def _sketch_one(self, search: SplitSearch) -> None:
+        self.tell("sketching " + describe(search))
+        search.sketch(self.cutoff, replace(self.effort(), seconds=SKETCH_SECONDS), self._found)
+
+    # ---- the loop --------------------------------------------------------------------------
+
+    def _step(self) -> bool:
+        """The next most useful thing; whether it counts as a step."""
+        dealt = self._to_deal()
+        if dealt is not None:
+            self._deal(dealt)
+            self._drop_if_done(dealt)
+            return True
+        idle = [s for s in self.open if not self._is_busy(s)]
+        if not idle:
+            self._collect(PATIENCE)
+            return False
+        current = min(idle, key=lambda s: (s.bound, s.estimate))
+        rough = [s for s in idle if not s.refined]
+        if self.crew is not None and rough:  # it raises bounds; here plans are looked for
+            current = min(rough, key=lambda s: (s.estimate, self.likely.promise(s)))
+        if current.ready is not None:  # bounds cannot rise by preparing: search the likeliest
+            ready = [s for s in idle if s.ready is not None]
+            current = min(ready, key=lambda s: (s.estimate, s.bound))
+        counts = True
+        if not current.glanced:
+            self._look_at(current)
+            counts = False
+        elif current.ready is None:
+            self._prepare(current)
+            if self.crew is not None and self.frame.stages_differ:
+                self._deal(current)
+        else:
+            self.tell("searching " + describe(current))
+            look_for(current, self.cutoff, self.effort(), self._found)
+        self._drop_if_done(current)
+        return counts
+
+    def _prepare(self, search: SplitSearch) -> None:
+        self.tell("bounding " + describe(search))
+        cutoff = math.inf if self.minimizes_memory else self.cutoff
+        search.prepare(cutoff, self._deadline())
+        search.refined = True
+        if self.minimizes_memory and not search.closed:
+            limit = memory_limit(self.spec)
+            search.bound = search.memory_floor() + (limit.reserve if limit else 0.0)
+        elif search.sketch_late and not search.closed and not self.frame.stages_differ:
+            self._sketch_one(search)
+            if math.isinf(cutoff) and not self._over():
+                search.tighten(self.cutoff, self._deadline())
+
+    def _to_deal(self) -> SplitSearch | None:
+        """A split worth a plan in which every stage makes its own choices: of those refined the one
+        of least bound, if others are not likely to be better yet."""
+        if not self.frame.stages_differ or self.minimizes_memory:
+            return None
+        least = min((s.bound for s in self.open if s.refined), default=math.inf)
+        left = [
+            s
+            for s in self.open
+            if s.refined and not s.dealt and s.bound < self.cutoff * (1 - WORTH)
+        ]
+        if not left:
+            return None
+        likeliest = min(left, key=lambda s: s.bound)
+        is_last = all(s.refined for s in self.open)
+        return likeliest if is_last or likeliest.bound <= AMONG * least else None
+
+    def _deal(self, search: SplitSearch) -> None:
+        if search.ready is None:
+            search.prepare(self.cutoff, self._deadline())
+            search.refined = True
+        if search.closed or search.bound >= self.cutoff:
+            return
+        self.tell("dealing " + describe(search))
+        effort = replace(self.effort(), seconds=DEAL_SECONDS)
+        search.deal(self.cutoff, effort, self._found)
+        if self.crew is not None:
+            search.forget()  # tables of many splits are large
+
+    def _drop_if_done(self, search: SplitSearch) -> None:
+        if search in self.open and (search.closed or search.bound >= self.cutoff):
+            self.open.remove(search)
+            self.closed_bound = min(self.closed_bound, search.bound)
+            search.forget()
+
+    def _found(self, found: Found) -> None:
+        if self.best is None or found.value < self.best.value:
+            self.best = found
+            self.emit(Incumbent(document(found.plan, Proof(self.bound(), "limit"))))
+
+    # ---- limits and bounds -----------------------------------------------------------------
+
+    def _left(self) -> float:
+        return self.options.time_limit_s - (time.monotonic() - self.began)
+
+    def _deadline(self) -> float:
+        if self.options.reproducible:
+            return math.inf
+        return self.began + self.options.time_limit_s
+
+    def _over(self) -> bool:
+        if self.stop.is_set() or self._gap() <= GRAIN:
+            return True
+        return not self.options.reproducible and self._left() <= 0
+
+    def effort(self) -> Effort:
+        """For the next part of the search: what is left, but not all of it at once."""
+        seconds = 2.0 if self.options.reproducible else min(10.0, max(0.5, self._left()))
+        o = self.options
+        deadline = self.began + o.time_limit_s
+        return Effort(seconds, o.workers, o.seed, o.reproducible, self.stop, deadline)
+
+    def bound(self) -> float:
+        """A lower bound on the objective of every plan."""
+        return max(0.0, min([self.closed_bound, self.cutoff, *(s.bound for s in self.open)]))
+
+    def _gap(self) -> float:
+        if self.best is None or not self.best.value:
+            return math.inf if self.best is None else 0.0
+        return (self.best.value - self.bound()) / self.best.value
+
+    def tell(self, activity: str) -> None:
+        """Report progress."""
+        value = self.best.value if self.best else None
+        bound = self.bound()
+        self.emit(Progress(value, bound if math.isfinite(bound) else None, activity))
