@@ -145,6 +145,27 @@ def compute_table(states: OperatorStates, costing: Costing) -> Floats:
     return table
 
 
+def covering_seconds(states: OperatorStates, costing: Costing, number: int) -> Floats:
+    """[strategy, (F, B, W)] compute beside which collectives of the parameter that is input
+    `number` can run: its share of F and of B, by its part of the parameters read, and its own part
+    of W."""
+    op, graph = states.op, costing.graph
+    read = [u.tensor for u in op.inputs if graph.tensors[u.tensor].role == "parameter"]
+    share = costing.elements(op.inputs[number].tensor) / sum(costing.elements(t) for t in read)
+    sizes = states.local_sizes(costing.wires, costing.microbatches)
+    table = np.zeros((len(states.assigned), 3))
+    flops, traffic = evaluate(op.forward_flops, sizes), evaluate(op.forward_traffic, sizes)
+    table[:, 0] = share * seconds(op, flops, traffic, costing.rates)
+    for gradient in op.gradients:
+        flops, traffic = evaluate(gradient.flops, sizes), evaluate(gradient.traffic, sizes)
+        spent = seconds(op, flops, traffic, costing.rates)
+        if gradient.operand == number:
+            table[:, 2] += spent
+        elif graph.tensors[op.inputs[gradient.operand].tensor].role != "parameter":
+            table[:, 1] += share * spent
+    return table
+
+
 def measured_table(op: Operator) -> Floats:
     """[quantity, variant] of a measured operator."""
     table = np.zeros((COUNT, len(op.variants)))

@@ -28,9 +28,11 @@ class StorageTable:
     `options[z]` gives a level per mesh axis (of those with sharding sub-axes); `table` is
     [quantity, l, z]; `legal[l, z]`; `gathered[l, z]` bytes of the whole parameter while it is
     gathered (0 when it is not); `shared[l, z]` bytes that stages holding the same parameter
-    exchange. `sets[what][l, z]` are the sub-axes ([.., a]) over which parameters (3), gradients
-    (2), optimizer (1) are stored; `used_cuts[l]` those that cut the used layout, `reduced[l]` those
-    the gradient is partial over; `local[l]` elements on a device in the used layout.
+    exchange; `reduce[l, z]` and `regather[l, z]` seconds per step on the communication stream, what
+    a share of overlap leaves of them (0 of a parameter that several operators read). `sets[what][l,
+    z]` are the sub-axes ([.., a]) over which parameters (3), gradients (2), optimizer (1) are
+    stored; `used_cuts[l]` those that cut the used layout, `reduced[l]` those the gradient is
+    partial over; `local[l]` elements on a device in the used layout.
     """
 
     options: tuple[tuple[int, ...], ...]
@@ -38,6 +40,8 @@ class StorageTable:
     legal: Bools
     gathered: Floats
     shared: Floats
+    reduce: Floats
+    regather: Floats
     sets: dict[int, Bools]
     used_cuts: Bools
     reduced: Bools
@@ -62,13 +66,29 @@ class StorageCosting:
     microbatches: int
 
 
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """Seconds of compute, [l], under which collectives of a parameter can hide in each phase: those
+    of its only reader."""
+
+    forward: Floats
+    input_grad: Floats
+    weight_grad: Floats
+
+
 def storage_table(
-    used: States, reduced: Bools, elements: float, trained: bool, c: StorageCosting
+    used: States,
+    reduced: Bools,
+    elements: float,
+    trained: bool,
+    c: StorageCosting,
+    cover: Cover | None,
 ) -> StorageTable:
     """Tables for rows of (used layout, sub-axes the gradient is partial over).
 
     `elements` are those of the whole parameter; `trained` is False when no reader computes its
-    gradient (then it has neither gradients nor optimizer state).
+    gradient (then it has neither gradients nor optimizer state). `cover` is None where several
+    operators read it; only scheduled overlap looks at it.
     """
     options = storage_options(c.axes)
     levels = np.array(options, dtype=np.int64).reshape(len(options), c.axes)
@@ -86,45 +106,85 @@ def storage_table(
     size = {k: np.prod(np.where(sets[k], c.wires.sizes, 1), axis=-1) for k in (1, 2, 3)}
     table = np.zeros((COUNT, len(used), len(options)))
     table[Quantity.STATIC] = np.ceil(local / size[3]) * precision.parameter_bytes
-    gathered = np.where(sets[3].any(axis=-1), local * precision.parameter_bytes, 0.0)
-    shared = np.zeros_like(gathered)
-    visible = 1.0 - c.train.overlap
-    gather = _scatter(c.wires, sets[3], gathered) * visible
-    table[Quantity.FORWARD] = gather
-    table[Quantity.INPUT_GRAD] = gather
     if trained:
         table[Quantity.STATIC] += np.ceil(local / size[2]) * optimizer.gradient_bytes
         table[Quantity.STATIC] += np.ceil(local / size[1]) * optimizer.state_bytes
-        gradient = local * optimizer.gradient_bytes
-        over = reduced[:, None, :]
-        each = _scatter(c.wires, over & sets[2], gradient) * visible
-        table[Quantity.WEIGHT_GRAD] = np.where(sets[2].any(axis=-1), each, 0.0)
-        table[Quantity.STEP] = _step_seconds(c, sets, size, over, gradient, local)
-        shared = gradient / size[1]
+        table[Quantity.STEP] = optimizer.traffic_bytes * local / size[1] / c.memory_bandwidth
+    times = _collectives(c, sets, size, reduced, local, trained)
+    _charge(table, times, c.train.overlap == "scheduled", cover)
     return StorageTable(
-        options, table, legal, gathered, shared, sets, ~free, reduced, local[:, 0], trained
+        options=options,
+        table=table,
+        legal=legal,
+        gathered=np.where(sets[3].any(axis=-1), local * precision.parameter_bytes, 0.0),
+        shared=local * optimizer.gradient_bytes / size[1] * trained,
+        reduce=times.reduce * (cover is not None),
+        regather=times.regather * (cover is not None),
+        sets=sets,
+        used_cuts=~free,
+        reduced=reduced,
+        local=local[:, 0],
+        trained=trained,
     )
 
 
-def _step_seconds(
+@dataclass(frozen=True, slots=True)
+class _Collectives:
+    """Seconds, [l, z], of every collective of a parameter, less the share of overlap: `gather` in F
+    and in B, `scatter` in W, `reduce` and `regather` once per step."""
+
+    gather: Floats
+    scatter: Floats
+    reduce: Floats
+    regather: Floats
+
+
+def _collectives(
     c: StorageCosting,
     sets: dict[int, Bools],
     size: dict[int, npt.NDArray[np.int64]],
-    over: Bools,
-    gradient: Floats,
+    reduced: Bools,
     local: Floats,
-) -> Floats:
-    """Reduction of what is left, update, gather of what the optimizer alone cuts; once per step."""
+    trained: bool,
+) -> _Collectives:
+    parameters = local * c.train.precision.parameter_bytes
+    gather = _scatter(c.wires, sets[3], parameters) * c.train.visible
+    if not trained:
+        none = np.zeros_like(gather)
+        return _Collectives(gather, none, none, none)
+    over = reduced[:, None, :]
+    gradients = local * c.train.optimizer.gradient_bytes
+    scatter = _scatter(c.wires, over & sets[2], gradients)
     only_optimizer = sets[1] & ~sets[2]
-    volume = gradient / size[2]
-    time = _scatter(c.wires, over & only_optimizer, volume)
+    volume = gradients / size[2]
+    reduce = _scatter(c.wires, over & only_optimizer, volume)
     volume = volume / np.prod(np.where(only_optimizer, c.wires.sizes, 1), axis=-1)
     rest = degrees_of(c.wires.groups, c.wires.sizes, over & ~sets[1])
-    time = time + all_reduce_seconds(c.wires.groups, rest, volume, bucketed=True)
-    kept = local * c.train.precision.parameter_bytes / size[3]
-    time = time + _scatter(c.wires, sets[1] & ~sets[3], kept)
-    update = c.train.optimizer.traffic_bytes * local / size[1] / c.memory_bandwidth
-    return np.asarray(time * (1.0 - c.train.overlap) + update)
+    reduce = reduce + all_reduce_seconds(c.wires.groups, rest, volume, bucketed=True)
+    regather = _scatter(c.wires, sets[1] & ~sets[3], parameters / size[3])
+    visible = c.train.visible
+    return _Collectives(gather, scatter * visible, reduce * visible, regather * visible)
+
+
+def _charge(table: Floats, times: _Collectives, is_scheduled: bool, cover: Cover | None) -> None:
+    """Add the collectives to [quantity, l, z]. Scheduled ones take the communication stream, and
+    cost what their cover leaves; those once per step hide where the whole stage is known."""
+    if is_scheduled:
+        table[Quantity.GATHER], table[Quantity.SCATTER] = times.gather, times.scatter
+    if is_scheduled and cover is not None:
+        table[Quantity.FORWARD] = _exposed(times.gather, cover.forward)
+        table[Quantity.INPUT_GRAD] = _exposed(times.gather, cover.input_grad)
+        table[Quantity.WEIGHT_GRAD] = _exposed(times.scatter, cover.weight_grad)
+        table[Quantity.REDUCE], table[Quantity.REGATHER] = times.reduce, times.regather
+    else:
+        table[Quantity.FORWARD] = table[Quantity.INPUT_GRAD] = times.gather
+        table[Quantity.WEIGHT_GRAD] = times.scatter
+        table[Quantity.STEP] += times.reduce + times.regather
+
+
+def _exposed(seconds: Floats, compute: Floats) -> Floats:
+    """What is left of collectives [l, z] that run beside compute [l]."""
+    return np.maximum(0.0, seconds - compute[:, None])
 
 
 def _scatter(wires: Wires, members: Bools, volume: Floats) -> Floats:

@@ -33,6 +33,10 @@ def entries(picture: Picture) -> Iterator[Entry]:
         yield Entry("W0", "W weight gradient")
     if any(row.tail > 0 for row in picture.rows):
         yield Entry(HATCH, "once per step")
+    if any(transfer.phase == "reduce" for row in picture.rows for transfer in row.stream):
+        yield Entry("reduce", "reduction of gradients")
+    if any(transfer.phase == "gather" for row in picture.rows for transfer in row.stream):
+        yield Entry("gather", "gather of updated parameters")
     yield Entry("lane", "idle")
     yield Entry("activations", "activations")
     yield Entry("constant", "other memory")

@@ -20,15 +20,28 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
+class Transfer:
+    """A collective of parameters once per step, in seconds; a gather may end after the step, under
+    the first forward of the next one."""
+
+    phase: str
+    chunk: int
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """The devices of a stage, which are all alike. Seconds and bytes.
 
-    `held` are the activations in flight from each moment on, in order of time.
+    `stream` are the collectives on the communication stream that take any time; `held` are the
+    activations in flight from each moment on, in order of time.
     """
 
     device: int
     devices: int
     boxes: tuple[Box, ...]
+    stream: tuple[Transfer, ...]
     tail: float
     held: tuple[tuple[float, float], ...]
     terms: tuple[tuple[str, float], ...]
@@ -78,6 +91,11 @@ class Picture:
     rows: tuple[Row, ...]
 
     @property
+    def has_stream(self) -> bool:
+        """Whether any collective of parameters runs once per step."""
+        return any(row.stream for row in self.rows)
+
+    @property
     def makespan_bubble(self) -> float:
         """Idle seconds of the step, the mean over devices."""
         return math.fsum(row.idle_in(self.step_time) for row in self.rows) / len(self.rows)
@@ -94,8 +112,12 @@ def read(document: dict[str, Any]) -> Picture:
     actions: dict[int, list[dict[str, Any]]] = {}
     for action in pipeline["schedule"]:
         actions.setdefault(action["device"], []).append(action)
+    streams: dict[int, list[dict[str, Any]]] = {}
+    for entry in pipeline["step_operators"]:
+        if entry["stream"] == "communication":
+            streams.setdefault(entry["stage"], []).append(entry)
     rows = tuple(
-        _row(entry, pipeline["stages"][at], actions.get(entry["device"], []))
+        _row(entry, pipeline["stages"][at], actions.get(entry["device"], []), streams.get(at, []))
         for at, entry in enumerate(document["memory"])
     )
     sources = document.get("sources", [])
@@ -115,7 +137,12 @@ def _idle(length: float, busy: float) -> float:
     return length - busy if length - busy > 1e-9 * length else 0.0
 
 
-def _row(memory: dict[str, Any], stage: dict[str, Any], actions: list[dict[str, Any]]) -> Row:
+def _row(
+    memory: dict[str, Any],
+    stage: dict[str, Any],
+    actions: list[dict[str, Any]],
+    stream: list[dict[str, Any]],
+) -> Row:
     boxes = tuple(
         Box(a["phase"], a["microbatch"], a["chunk"], a["start_s"], a["end_s"])
         for a in sorted(actions, key=lambda a: (a["start_s"], a["end_s"]))
@@ -124,6 +151,11 @@ def _row(memory: dict[str, Any], stage: dict[str, Any], actions: list[dict[str, 
         device=memory["device"],
         devices=memory["devices"],
         boxes=boxes,
+        stream=tuple(
+            Transfer(entry["phase"], entry["chunk"], entry["start_s"], entry["end_s"])
+            for entry in stream
+            if entry["end_s"] > entry["start_s"]
+        ),
         tail=stage["tail_s"],
         held=_held(boxes, stage.get("chunks", [stage])),
         terms=tuple(memory["terms"].items()),

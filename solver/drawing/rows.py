@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 from solver.drawing import words
 from solver.drawing.elements import add, short
 from solver.drawing.picture import Box, Row
-from solver.drawing.sheet import GAP, LANE, LEFT, MEMORY, PITCH, TOP, Sheet
+from solver.drawing.sheet import GAP, LANE, LEFT, MEMORY, STREAM, TOP, Sheet
 from solver.drawing.units import seconds
 
 HATCH = "mmp-once-per-step"
@@ -18,7 +18,7 @@ _DIGIT = 6.2  # width of a digit of a number in a box
 
 def draw_row(root: Element, sheet: Sheet, place: int) -> None:
     """The row of a device, `place` rows below the first."""
-    row, top = sheet.picture.rows[place], TOP + PITCH * place
+    row, top = sheet.picture.rows[place], TOP + sheet.pitch * place
     group = add(root, "g")
     add(group, "title", words.row(row, sheet.picture.step_time, sheet.memory))
     add(group, "text", f"stage {row.device}", class_="end", x=LEFT - 8, y=top + 16)
@@ -27,7 +27,8 @@ def draw_row(root: Element, sheet: Sheet, place: int) -> None:
     add(group, "rect", class_="lane", x=LEFT, y=top, width=sheet.plot, height=LANE)
     _tail(group, sheet, row, top)
     _boxes(group, sheet, row, top)
-    _memory(root, sheet, row, top + LANE + GAP)
+    _stream(group, sheet, row, top + LANE + 1)
+    _memory(root, sheet, row, top + LANE + sheet.stream + GAP)
 
 
 def _tail(group: Element, sheet: Sheet, row: Row, top: float) -> None:
@@ -36,6 +37,20 @@ def _tail(group: Element, sheet: Sheet, row: Row, top: float) -> None:
         fill = f"url(#{HATCH})"
         tail = add(group, "rect", fill=fill, x=x, y=top, width=width, height=LANE)
         add(tail, "title", f"once per step: {seconds(row.tail)}")
+
+
+def _stream(group: Element, sheet: Sheet, row: Row, top: float) -> None:
+    """Collectives once per step; what ends after the step goes on at the start of the next one."""
+    step = sheet.picture.step_time
+    for transfer in row.stream:
+        pieces = [(transfer.start, min(transfer.end, step)), (0.0, transfer.end - step)]
+        for start, end in pieces:
+            if end > start:
+                x, width = sheet.x(start), sheet.length(end - start)
+                drawn = add(
+                    group, "rect", class_=transfer.phase, x=x, y=top, width=width, height=STREAM - 2
+                )
+                add(drawn, "title", words.transfer(transfer, sheet.picture.chunks > 1, step))
 
 
 def _boxes(group: Element, sheet: Sheet, row: Row, top: float) -> None:

@@ -11,9 +11,9 @@ LEFT, RIGHT = 92.0, 168.0  # beside the time itself
 TOP = 150.0  # above the first row
 BOTTOM = 34.0  # below the last row
 LANE = 24.0  # height of a row's operators
+STREAM = 7.0  # of its communication stream, where there is one
 MEMORY = 34.0  # and of its memory
 GAP = 4.0  # between the two
-PITCH = LANE + GAP + MEMORY + 14.0  # from row to row
 _NARROWEST, _WIDEST = 860.0, 2400.0  # of the time itself
 _BOX = 15.0  # width to aim at for an operator: room for its number
 
@@ -34,9 +34,19 @@ class Sheet:
         return LEFT + self.plot + RIGHT
 
     @property
+    def stream(self) -> float:
+        """The height that the communication stream takes of a row."""
+        return STREAM if self.picture.has_stream else 0.0
+
+    @property
+    def pitch(self) -> float:
+        """From row to row."""
+        return LANE + self.stream + GAP + MEMORY + 14.0
+
+    @property
     def bottom(self) -> float:
         """The lower edge of the last row."""
-        return TOP + PITCH * len(self.picture.rows)
+        return TOP + self.pitch * len(self.picture.rows)
 
     @property
     def height(self) -> float:

@@ -24,6 +24,8 @@ class Palette:
     boxes: tuple[str, str, str]
     faintest: float
     on_box: str
+    reduce: str
+    gather: str
     constant: str
     activations: str
     limit: str
@@ -37,6 +39,8 @@ LIGHT = Palette(
     boxes=("#6cbcec", "#eba93a", "#58c3a0"),
     faintest=0.55,
     on_box="#14181d",
+    reduce="#c4553b",
+    gather="#4a62c4",
     constant="#aab2bd",
     activations="#d48fb6",
     limit="#b3261e",
@@ -49,6 +53,8 @@ DARK = Palette(
     boxes=("#22699a", "#94610a", "#1f7359"),
     faintest=0.4,
     on_box="#f3f6f9",
+    reduce="#e0795f",
+    gather="#8497ec",
     constant="#59636f",
     activations="#95517a",
     limit="#ff8a80",
@@ -98,6 +104,8 @@ def _colors(palette: Palette, chunks: int) -> tuple[str, ...]:
         f".grid, .hatch {{ stroke: {palette.faint}; }}",
         ".grid { stroke-opacity: 0.35; }",
         *(f".{name} {{ fill: {color}; }}" for name, color in boxes.items()),
+        f".reduce {{ fill: {palette.reduce}; }}",
+        f".gather {{ fill: {palette.gather}; }}",
         f".constant {{ fill: {palette.constant}; }}",
         f".activations {{ fill: {palette.activations}; }}",
         f".limit {{ stroke: {palette.limit}; }}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from solver.drawing.picture import Picture, Row
+from solver.drawing.picture import Picture, Row, Transfer
 from solver.drawing.units import Unit, percent, seconds
 
 
@@ -39,6 +39,15 @@ def row(found: Row, step_time: float, memory: Unit) -> str:
         f"{seconds(found.idle_between)} between its operators; memory "
         f"{memory.say(found.peak)} of {memory.say(found.limit)}"
     )
+
+
+def transfer(found: Transfer, several: bool, step_time: float) -> str:
+    """`reduce of gradients, once per step: 9.4 ms`."""
+    what = {"reduce": "gradients", "gather": "updated parameters"}[found.phase]
+    chunk = f" of chunk {found.chunk}" if several else ""
+    late = ", in part beside the next step" if found.end > step_time else ""
+    length = seconds(found.end - found.start)
+    return f"{found.phase} of {what}{chunk}, once per step: {length}{late}"
 
 
 def terms(found: Row, memory: Unit) -> str:

@@ -12,20 +12,26 @@ from dsl.spec import Operator
 from solver.cost.collectives import all_reduce_seconds, degrees_of, scatter_seconds
 from solver.cost.compute import evaluate
 from solver.cost.operators import OperatorStates, has_gradient
+from solver.cost.quantities import Quantity
 from solver.cost.redistribution import COLLECTIVE_NAMES, NONE, PARTIAL, States, redistribute
 from solver.cost.storage import Bools
 from solver.sharding.problem import Selection, ShardingProblem
 from solver.stages.pattern import Pattern
 
+PHASES = {"F": Quantity.FORWARD, "B": Quantity.INPUT_GRAD, "W": Quantity.WEIGHT_GRAD}
+"""Where a parameter's collectives of a micro-batch are charged; it charges nothing else there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One collective: kind, sub-axes, bytes of a call and seconds of a call."""
+    """One collective: kind, sub-axes, bytes of a call and seconds of a call; `exposed`: those that
+    compute does not hide, where overlap is scheduled."""
 
     collective: str
     axes: tuple[str, ...]
     bytes: float
     seconds: float
+    exposed: float | None = None
 
 
 @dataclass
@@ -97,6 +103,7 @@ class Communication:
                 "bytes": c.bytes,
                 "count": count,
                 "seconds": c.seconds,
+                **({} if c.exposed is None else {"exposed_s": c.exposed}),
             }
         )
 
@@ -218,35 +225,46 @@ class Communication:
             local * train.precision.parameter_bytes,
             local * train.optimizer.gradient_bytes,
         )
+        left: dict[str, float] = {}
+        if train.overlap == "scheduled":
+            column = store.costs.table[:, label, z]
+            left = {phase: float(column[quantity]) for phase, quantity in PHASES.items()}
         if sets[3].any():
             for phase in ("F", "B"):
-                self._bucket(tensor, phase, self.m, "all_gather", sets[3], weights)
+                self._bucket(tensor, phase, "all_gather", sets[3], weights, left.get(phase))
         if not store.costs.trained:
             return
         if sets[2].any():
-            self._bucket(tensor, "W", self.m, "reduce_scatter", reduced & sets[2], gradient)
+            scattered = reduced & sets[2]
+            self._bucket(tensor, "W", "reduce_scatter", scattered, gradient, left.get("W"))
         only = sets[1] & ~sets[2]
-        left = gradient / self._size(sets[2])
-        self._bucket(tensor, "step", 1, "reduce_scatter", reduced & only, left)
-        left /= self._size(only)
-        self._bucket(tensor, "step", 1, "all_reduce", reduced & ~sets[1], left)
+        volume = gradient / self._size(sets[2])
+        self._bucket(tensor, "step", "reduce_scatter", reduced & only, volume)
+        volume /= self._size(only)
+        self._bucket(tensor, "step", "all_reduce", reduced & ~sets[1], volume)
         kept = weights / self._size(sets[3])
-        self._bucket(tensor, "step", 1, "all_gather", sets[1] & ~sets[3], kept)
+        self._bucket(tensor, "step", "all_gather", sets[1] & ~sets[3], kept)
         self._exchange(tensor, gradient / self._size(sets[1]))
 
     def _size(self, members: Bools) -> float:
         return float(np.prod(np.where(members, self.wires.sizes, 1)))
 
     def _bucket(
-        self, tensor: str, phase: str, count: int, collective: str, members: Bools, volume: float
+        self,
+        tensor: str,
+        phase: str,
+        collective: str,
+        members: Bools,
+        volume: float,
+        exposed: float | None = None,
     ) -> None:
         if not members.any():
             return
         degrees = degrees_of(self.wires.groups, self.wires.sizes, members)
         seconds = scatter_seconds(self.wires.groups, degrees, np.asarray(volume), bucketed=True)
         twice = 2.0 if collective == "all_reduce" else 1.0
-        c = Call(collective, self._axes(members), volume, twice * float(seconds))
-        self._add(tensor, tensor, phase, count, c)
+        c = Call(collective, self._axes(members), volume, twice * float(seconds), exposed)
+        self._add(tensor, tensor, phase, 1 if phase == "step" else self.m, c)
 
     def _exchange(self, tensor: str, volume: float) -> None:
         reads = self.problem.wiring.reads[tensor]

@@ -237,7 +237,14 @@ class _Builder:
 
     def _pipeline(self) -> Pipeline:
         plan = self.plan
-        return Pipeline(self.problem, plan.pattern, self.figures, plan.actions, plan.step_time)
+        return Pipeline(
+            self.problem,
+            plan.selection,
+            plan.pattern,
+            self.figures,
+            plan.actions,
+            plan.step_time,
+        )
 
     def _memory(self) -> list[Row]:
         limit = memory_limit(self.spec)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from solver.plan.step_work import StepWork, step_operators, step_work
 from solver.schedule.problem import Action
-from solver.sharding.problem import ShardingProblem
+from solver.sharding.problem import Selection, ShardingProblem
 from solver.stages.figures import StageFigures
 from solver.stages.pattern import Pattern
 
@@ -18,6 +19,7 @@ class Pipeline:
     """A scheduled stage map with the figures of its chunks and stages; seconds and bytes."""
 
     problem: ShardingProblem
+    selection: Selection
     pattern: Pattern
     figures: StageFigures
     actions: tuple[Action, ...]
@@ -29,6 +31,7 @@ class Pipeline:
         wanted = self.problem.spec.train.pipeline
         work = split.microbatches * float(f.work.sum()) + float(f.tail.sum())
         total = pattern.stages * self.step_time
+        once = step_work(self.problem, self.selection, pattern, f)
         several = {"chunks": wanted.chunks, "placement": wanted.placement}
         return {
             "microbatches": split.microbatches,
@@ -36,7 +39,7 @@ class Pipeline:
             "family": wanted.family,
             **(several if pattern.has_several_chunks else {}),
             "fused": [all(f.fused[c] for c in pattern.chunks_on(s)) for s in range(pattern.stages)],
-            "stages": [self._stage(s) for s in range(pattern.stages)],
+            "stages": [self._stage(s, once) for s in range(pattern.stages)],
             "bubble": max(0.0, 1.0 - work / total) if total else 0.0,
             "schedule": [
                 {
@@ -50,11 +53,15 @@ class Pipeline:
                 }
                 for a in self.actions
             ],
+            "step_operators": step_operators(once, pattern, self.actions),
         }
 
-    def _stage(self, stage: int) -> dict[str, Any]:
+    def _stage(self, stage: int, once: StepWork) -> dict[str, Any]:
         chunks = self.pattern.chunks_on(stage)
         found = {"stage": stage, **self._content(chunks)}
+        found["reduce_s"] = float(once.reduce[list(chunks)].sum())
+        found["update_s"] = float(once.update[stage])
+        found["gather_s"] = float(once.gather[list(chunks)].sum())
         found["tail_s"] = float(self.figures.tail[stage])
         if self.pattern.has_several_chunks:
             found["chunks"] = [

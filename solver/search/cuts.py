@@ -6,7 +6,8 @@ import numpy as np
 
 from solver.cost.collectives import Floats
 from solver.cost.quantities import COUNT, Quantity
-from solver.search.terms import unit_factors
+from solver.search.hiding import Hiding, hiding
+from solver.search.tails import unit_factors
 from solver.sharding.problem import Selection, ShardingProblem
 from solver.sharding.terms import Cut, CutPart
 from solver.stages.figures import StageFigures
@@ -41,19 +42,20 @@ def monotone_cut(
         for quantities, value in durations:
             factors = unit_factors(number.units[c], number.again[c], dict.fromkeys(quantities, 1.0))
             parts.append(CutPart(factors, nothing, {}, {}, float(value)))
-    parts += _tails(problem, pattern, f)
+    hidden = hiding(problem, selection, pattern, f)
+    parts += _tails(problem, pattern, hidden)
     parts += _transfers(problem, selection, pattern)
-    return Cut(tuple(parts), makespan)
+    return Cut(tuple(parts), makespan - hidden.shortened)
 
 
-def _tails(problem: ShardingProblem, pattern: Pattern, f: StageFigures) -> list[CutPart]:
-    """What every stage does once per step."""
+def _tails(problem: ShardingProblem, pattern: Pattern, hidden: Hiding) -> list[CutPart]:
+    """What every stage does once per step, with what hides a part of it."""
     number = counts(problem, pattern)
     parts = []
     for s, (units, again) in enumerate(zip(number.units, number.again, strict=True)):
-        factors = unit_factors(units, again, {Quantity.STEP: 1.0})
+        factors = unit_factors(units, again, {Quantity.STEP: 1.0}) + hidden.factors[s]
         sums = _exchanged(problem, number.units, s)
-        parts.append(CutPart(factors, _held(problem, units), {}, sums, float(f.tail[s])))
+        parts.append(CutPart(factors, _held(problem, units), {}, sums, float(hidden.seconds[s])))
     return parts
 
 

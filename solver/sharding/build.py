@@ -15,6 +15,7 @@ from solver.cost.operators import (
     Costing,
     OperatorStates,
     compute_table,
+    covering_seconds,
     has_gradient,
     measured_table,
     weight_gradient,
@@ -22,7 +23,7 @@ from solver.cost.operators import (
 )
 from solver.cost.quantities import COUNT, Quantity
 from solver.cost.redistribution import NONE, PARTIAL, States, make_wires, to_states
-from solver.cost.storage import Bools, StorageCosting, StorageTable, storage_table
+from solver.cost.storage import Bools, Cover, StorageCosting, StorageTable, storage_table
 from solver.sharding.edges import EdgeBuilder
 from solver.sharding.problem import Labels, Node, ShardingProblem, Store
 from solver.space.fold import UnitClass, Wiring
@@ -365,14 +366,26 @@ class _Builder:
             assert rows is not None
             used, reduced = np.where(rows == PARTIAL, NONE, rows).astype(np.int8), rows == PARTIAL
         trained = any(has_gradient(op, r.position) for op, r in zip(readers, reads, strict=True))
-        both = np.concatenate([used, reduced.astype(np.int8)], axis=1)
-        distinct, labels = np.unique(both, axis=0, return_inverse=True)
-        width = used.shape[1]
+        seconds = self._cover(tensor)
+        told_by = [used, reduced] if seconds is None else [used, reduced, seconds]
+        told = np.concatenate(told_by, axis=1)
+        _, first, labels = np.unique(told, axis=0, return_index=True, return_inverse=True)
+        cover = None if seconds is None else Cover(*seconds[first].T)
         elements = self.costing.elements(tensor)
-        costs = storage_table(
-            distinct[:, :width], distinct[:, width:].astype(bool), elements, trained, costing
-        )
+        costs = storage_table(used[first], reduced[first], elements, trained, costing, cover)
         return labels.reshape(-1), costs
+
+    def _cover(self, tensor: str) -> Floats | None:
+        """[strategy, phase] compute under which collectives of a parameter can hide; None where
+        several operators read it. It tells labels apart only where overlap is scheduled."""
+        reads = self.wiring.reads[tensor]
+        if len(reads) > 1:
+            return None
+        states = self.nodes[self._user(tensor)].operator_states
+        assert states is not None
+        if self.spec.train.overlap != "scheduled":
+            return np.zeros((len(states.assigned), 3))
+        return covering_seconds(states, self.costing, reads[0].position)
 
     def _space(self) -> str:
         folded = any(len(k.units) > 1 for k in self.frame.classes)

@@ -10,6 +10,7 @@ import numpy as np
 from solver.cost.collectives import Floats
 from solver.cost.quantities import COUNT, Quantity
 from solver.sharding.problem import Selection, ShardingProblem
+from solver.stages.hiding import Exposed, exposed, unit_rows
 from solver.stages.pattern import PARTS, Counts, Pattern, by_stage, chunk_counts, unit_places
 
 FUSED_FAMILIES = ("gpipe", "one_f_one_b", "interleaved")
@@ -19,13 +20,15 @@ FUSED_FAMILIES = ("gpipe", "one_f_one_b", "interleaved")
 class StageFigures:
     """Times and bytes of a micro-batch are arrays over chunks, in seconds and bytes; `tail`,
     `static`, `buffers` and `least_saved` (what a micro-batch holds on a stage at its peak, at
-    least) are arrays over stages. `delays` maps (from, to) of chunks to seconds."""
+    least) are arrays over stages. `exposed` is in `tail`; None where overlap is a share. `delays`
+    maps (from, to) of chunks to seconds."""
 
     pattern: Pattern
     forward: Floats
     input_grad: Floats
     weight_grad: Floats
     tail: Floats
+    exposed: Exposed | None
     saved_b: Floats
     saved_w: Floats
     least_saved: Floats
@@ -84,12 +87,17 @@ def figures(problem: ShardingProblem, selection: Selection, pattern: Pattern) ->
     fused = fused_chunks(problem, selection, pattern)
     joined = np.array(fused)
     saved = saved_b + saved_w
+    tail, left = per_step[:, Quantity.STEP], None
+    if problem.spec.train.overlap == "scheduled":
+        left = exposed(unit_rows(problem, totals), pattern, fused)
+        tail = left.reduce + tail + left.gather
     return StageFigures(
         pattern=pattern,
         forward=every[:, Quantity.FORWARD],
         input_grad=np.where(joined, backward + weight, backward),
         weight_grad=np.where(joined, 0.0, weight),
-        tail=per_step[:, Quantity.STEP],
+        tail=tail,
+        exposed=left,
         saved_b=np.where(joined, saved, saved_b),
         saved_w=np.where(joined, 0.0, saved_w),
         least_saved=_least_saved(problem, pattern, saved),
@@ -110,11 +118,19 @@ def _least_saved(problem: ShardingProblem, pattern: Pattern, saved: Floats) -> F
     return result
 
 
+def is_always_fused(problem: ShardingProblem) -> bool:
+    """Whether the backward is whole in every chunk, whatever is chosen. With one stage no other
+    waits for input gradients, and a whole backward hides more of the reductions."""
+    train = problem.spec.train
+    alone = problem.split.stages == 1 and train.overlap == "scheduled"
+    return alone or train.pipeline.family in FUSED_FAMILIES
+
+
 def fused_chunks(
     problem: ShardingProblem, selection: Selection, pattern: Pattern
 ) -> tuple[bool, ...]:
     """Which chunks run their weight gradient with their input gradient."""
-    if problem.spec.train.pipeline.family in FUSED_FAMILIES:
+    if is_always_fused(problem):
         return (True,) * pattern.chunks
     fused = [False] * pattern.chunks
     whole = {

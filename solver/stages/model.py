@@ -38,7 +38,7 @@ class UnitCosts:
     forward: Floats
     backward: Floats  # B and W
     again: Floats  # what recomputation adds
-    step: Floats
+    step: Floats  # with what the unit's own compute cannot hide of scheduled collectives
     static: Floats
     saved: Floats
     kept: Floats
@@ -63,11 +63,15 @@ def unit_costs(problem: ShardingProblem, selection: Selection) -> UnitCosts:
         rows.append(totals[c, 0] + totals[c, PARTS["first" if i == 0 else "rest"]])
         buffers.append(working[c] + 2 * gathered[c])
     q = np.array(rows)
+    forward = q[:, Quantity.FORWARD]
+    backward = q[:, Quantity.INPUT_GRAD] + q[:, Quantity.WEIGHT_GRAD]
+    reduce = np.maximum(q[:, Quantity.REDUCE] - backward, 0.0)
+    regather = np.maximum(q[:, Quantity.REGATHER] - forward, 0.0)
     return UnitCosts(
-        forward=q[:, Quantity.FORWARD],
-        backward=q[:, Quantity.INPUT_GRAD] + q[:, Quantity.WEIGHT_GRAD],
+        forward=forward,
+        backward=backward,
         again=q[:, Quantity.AGAIN],
-        step=q[:, Quantity.STEP],
+        step=q[:, Quantity.STEP] + reduce + regather,
         static=q[:, Quantity.STATIC],
         saved=q[:, Quantity.SAVED_B] + q[:, Quantity.SAVED_W],
         kept=q[:, Quantity.KEPT],

@@ -45,12 +45,28 @@ class ChunkClaim:
 
 @dataclass(frozen=True, slots=True)
 class StageClaim:
-    """One entry of `pipeline.stages`; `tail` in seconds. Of one chunk, `chunks` are not listed."""
+    """One entry of `pipeline.stages`; seconds once per step, of which `tail` is seen. Of one chunk,
+    `chunks` are not listed."""
 
     stage: int
     content: ContentClaim
+    reduce: float
+    update: float
+    gather: float
     tail: float
     chunks: tuple[ChunkClaim, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StepClaim:
+    """One entry of `pipeline.step_operators`; seconds."""
+
+    stage: int
+    chunk: float | None
+    phase: str
+    stream: str
+    start: float
+    end: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +92,7 @@ class StorageClaim:
 
 @dataclass(frozen=True, slots=True)
 class CallClaim:
-    """One entry of `communication`; `bytes` and `seconds` of one call."""
+    """One entry of `communication`; `bytes`, `seconds` and those `exposed` of one call."""
 
     operator: str
     tensor: str | None
@@ -86,6 +102,7 @@ class CallClaim:
     bytes: float
     count: int
     seconds: float
+    exposed: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +135,7 @@ class Claims:
     placement: str | None
     stages: tuple[StageClaim, ...]
     fused: tuple[bool, ...]
+    step_operators: tuple[StepClaim, ...]
     bubble: float
     memory: tuple[MemoryClaim, ...]
     calls: tuple[CallClaim, ...]
@@ -144,6 +162,7 @@ def read_claims(document: Fields) -> Claims:
         placement=pipeline.text_or_null("placement"),
         stages=tuple(_stage(entry) for entry in pipeline.nested_list("stages")),
         fused=pipeline.booleans("fused"),
+        step_operators=tuple(_step(entry) for entry in pipeline.nested_list("step_operators")),
         bubble=pipeline.number("bubble"),
         memory=tuple(_memory(entry) for entry in document.nested_list("memory")),
         calls=tuple(_call(entry) for entry in document.nested_list("communication")),
@@ -167,6 +186,9 @@ def _stage(entry: Fields) -> StageClaim:
     return StageClaim(
         stage=entry.integer("stage"),
         content=_content(entry),
+        reduce=entry.number("reduce_s"),
+        update=entry.number("update_s"),
+        gather=entry.number("gather_s"),
         tail=entry.number("tail_s"),
         chunks=tuple(map(_chunk, entry.nested_list("chunks"))) if has_chunks else (),
     )
@@ -218,6 +240,18 @@ def _call(entry: Fields) -> CallClaim:
         bytes=entry.number("bytes"),
         count=entry.integer("count"),
         seconds=entry.number("seconds"),
+        exposed=entry.number_or_null("exposed_s"),
+    )
+
+
+def _step(entry: Fields) -> StepClaim:
+    return StepClaim(
+        stage=entry.integer("stage"),
+        chunk=entry.number_or_null("chunk"),
+        phase=entry.text("phase"),
+        stream=entry.text("stream"),
+        start=entry.number("start_s"),
+        end=entry.number("end_s"),
     )
 
 

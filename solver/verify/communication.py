@@ -18,13 +18,15 @@ class _Tally:
 
     bytes: float
     seconds: float
+    exposed: float | None
     count: int
 
 
 def communication_violations(
     claims: Sequence[CallClaim], calls: Sequence[Call], parts: Sequence[str]
 ) -> Iterator[Violation]:
-    """Every recomputed collective is listed, with its bytes, count and seconds, and no other is.
+    """Every recomputed collective is listed, with its bytes, count, seconds and what compute leaves
+    of them, and no other is.
 
     Entries of one kind and size are added up; sub-axes may be listed in any order (`parts` has
     them in mesh order).
@@ -53,7 +55,7 @@ def _tallies(calls: Sequence[CallClaim | Call], parts: Sequence[str]) -> dict[Ke
         if rows and close(rows[-1].bytes, call.bytes) and close(rows[-1].seconds, call.seconds):
             rows[-1].count += call.count
         else:
-            rows.append(_Tally(call.bytes, call.seconds, call.count))
+            rows.append(_Tally(call.bytes, call.seconds, call.exposed, call.count))
     return found
 
 
@@ -61,8 +63,13 @@ def _same(one: _Tally, other: _Tally) -> bool:
     return (
         close(one.bytes, other.bytes)
         and close(one.seconds, other.seconds)
+        and _equal(one.exposed, other.exposed)
         and one.count == other.count
     )
+
+
+def _equal(one: float | None, other: float | None) -> bool:
+    return one == other if one is None or other is None else close(one, other)
 
 
 def _say(key: Key) -> str:
@@ -72,4 +79,5 @@ def _say(key: Key) -> str:
 
 
 def _figures(tally: _Tally) -> str:
-    return f"{tally.count} x {tally.bytes!r} bytes, {tally.seconds!r} s each"
+    left = "" if tally.exposed is None else f", {tally.exposed!r} s of them exposed"
+    return f"{tally.count} x {tally.bytes!r} bytes, {tally.seconds!r} s each{left}"

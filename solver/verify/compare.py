@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from dsl.spec import Mesh
-from solver.verify.claims import Claims, MemoryClaim, PinClaim
-from solver.verify.figures import Bill, Figures, StageMemory
+from solver.verify.claims import Claims, MemoryClaim, PinClaim, StepClaim
+from solver.verify.figures import Bill, Figures, StageMemory, StepAction
 from solver.verify.layouts import product
 from solver.verify.plan import Plan
 from solver.verify.report import RELATIVE, Violation, at_most, differs
@@ -47,9 +47,31 @@ def _memory_entry(claim: MemoryClaim, stage: StageMemory, devices: int) -> Itera
 
 
 def time_violations(claims: Claims, figures: Figures) -> Iterator[Violation]:
-    """The step time and the bubble are those of the schedule."""
+    """The step time, the bubble and the work once per step are those of the schedule."""
     yield from differs("step-time", "step_time_s", claims.step_time, figures.step_time)
     yield from differs("bubble", "pipeline.bubble", claims.bubble, figures.bubble)
+    yield from _step_operators(claims.step_operators, figures.step_actions)
+
+
+def _step_operators(
+    claims: Sequence[StepClaim], actions: Sequence[StepAction]
+) -> Iterator[Violation]:
+    """Every operator once per step is listed once, in any order, with its stream and its times."""
+    where = "pipeline.step_operators"
+    places = {(c.stage, c.chunk, c.phase, c.stream): at for at, c in enumerate(claims)}
+    if len(claims) != len(actions) or len(places) != len(claims):
+        yield Violation("step-list", f"there must be {len(actions)} different operators", where)
+        return
+    for action in actions:
+        at = places.get((action.stage, action.turn, action.phase, action.stream))
+        if at is None:
+            message = f"{action.phase} of stage {action.stage} is missing"
+            yield Violation("step-list", message, where)
+            continue
+        yield from differs(
+            "step-operator", f"{where}[{at}].start_s", claims[at].start, action.start
+        )
+        yield from differs("step-operator", f"{where}[{at}].end_s", claims[at].end, action.end)
 
 
 def pin_violations(claims: Claims, figures: Figures) -> Iterator[Violation]:

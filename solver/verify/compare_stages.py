@@ -23,12 +23,15 @@ def stage_violations(claims: Claims, priced: Priced) -> Iterator[Violation]:
     if claims.fused != tuple(time.fused for time in times):
         message = "a stage is fused exactly where no chunk of it can split its backward"
         yield Violation("stage-fused", message, "pipeline.fused")
-    for claim, time in zip(claims.stages, times, strict=True):
+    for claim, time, work in zip(claims.stages, times, priced.times.step_work, strict=True):
         at = f"{where}[{claim.stage}]"
         here = [c for c, stage in enumerate(priced.plan.places) if stage == claim.stage]
         units = priced.plan.units_on(claim.stage)
         held = sum((_saved(priced, chunk) for chunk in here), NOTHING)
         yield from _content(claim.content, units, time, held, at)
+        yield from differs("stage-time", f"{at}.reduce_s", claim.reduce, sum(work.reduce))
+        yield from differs("stage-time", f"{at}.update_s", claim.update, work.update)
+        yield from differs("stage-time", f"{at}.gather_s", claim.gather, sum(work.gather))
         yield from differs("stage-time", f"{at}.tail_s", claim.tail, time.tail)
         yield from _chunks(claim, here, priced, at)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from dsl.formula import Formula
@@ -9,6 +10,7 @@ from dsl.spec import Operator, Variant
 from solver.verify.charges import Cause, Charge, communicate
 from solver.verify.figures import Phase
 from solver.verify.plan import Plan
+from solver.verify.wiring import Read
 
 
 def operator_charges(plan: Plan, operator: Operator) -> Iterator[Charge]:
@@ -25,6 +27,26 @@ def operator_charges(plan: Plan, operator: Operator) -> Iterator[Charge]:
         duration = _roofline(plan, operator, gradient.flops, gradient.traffic)
         yield Charge(operator.unit, phase, duration)
     yield from _across(plan, operator)
+
+
+def beside(plan: Plan, read: Read) -> dict[Phase, float]:
+    """Seconds in which collectives of a parameter have the arithmetic of its only reader beside
+    them: in F and B the parameter's part, by elements, of what the operator computes, in W its own
+    gradient."""
+    operator, tensors = read.operator, plan.spec.graph.tensors
+    roles = [tensors[use.tensor].role for use in operator.inputs]
+    elements = [math.prod(d.size for d in tensors[use.tensor].dims) for use in operator.inputs]
+    all_read = sum(n for n, role in zip(elements, roles, strict=True) if role == "parameter")
+    part = math.prod(d.size for d in tensors[read.use.tensor].dims) / all_read
+    found: dict[Phase, float] = {"F": 0.0, "B": 0.0, "W": 0.0}
+    found["F"] = part * _roofline(plan, operator, operator.forward_flops, operator.forward_traffic)
+    for gradient in operator.gradients:
+        spent = _roofline(plan, operator, gradient.flops, gradient.traffic)
+        if gradient.operand == read.operand:
+            found["W"] += spent
+        elif roles[gradient.operand] != "parameter":
+            found["B"] += part * spent
+    return found
 
 
 def _measured(plan: Plan, operator: Operator, variant: Variant) -> Iterator[Charge]:

@@ -17,6 +17,7 @@ from solver.verify.plan import Plan, join
 from solver.verify.proposal import propose
 from solver.verify.simulate import Order, by_stage, run
 from solver.verify.stage_time import Times, stage_times
+from solver.verify.step_work import step_actions
 from solver.verify.storage import Holding, hold
 
 
@@ -73,6 +74,8 @@ def finish(priced: Priced, schedule: Sequence[Action]) -> Figures:
         calls=times.calls,
         edges=times.edges,
         schedule=tuple(schedule),
+        step_work=times.step_work,
+        step_actions=tuple(step_actions(times.step_work, schedule)),
         step_time=step_time,
         bubble=_bubble(priced, step_time),
         bills=bills,

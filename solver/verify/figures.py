@@ -11,7 +11,8 @@ Phase = Literal["F", "B", "W"]
 @dataclass(frozen=True, slots=True)
 class Call:
     """One collective: `bytes` and `seconds` of one call (before overlap), `count` calls per step on
-    one device. `axes` are sub-axis names in mesh order; `tensor` is None for an `across`."""
+    one device. `axes` are sub-axis names in mesh order; `tensor` is None for an `across`. `exposed`
+    seconds of a call cost time where overlap is scheduled; None for what that does not concern."""
 
     operator: str
     tensor: str | None
@@ -21,6 +22,7 @@ class Call:
     bytes: float
     count: int
     seconds: float
+    exposed: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,36 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
+class StepWork:
+    """What a stage does once per step, in seconds: collectives of each of its chunks (`reduce`,
+    `gather`), and the update with all that is never hidden. `wait` is what the reductions still
+    take after the last operator, `rest` what the gathers take of the step."""
+
+    reduce: tuple[float, ...]
+    update: float
+    gather: tuple[float, ...]
+    wait: float
+    rest: float
+
+    @property
+    def tail(self) -> float:
+        """From the last operator to the end of the step."""
+        return self.wait + self.update + self.rest
+
+
+@dataclass(frozen=True, slots=True)
+class StepAction:
+    """An operator once per step; the update is that of the whole stage, not of a chunk (`turn`)."""
+
+    stage: int
+    turn: int | None
+    phase: str
+    stream: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
 class Bill:
     """One pin or limit: does it hold, and what is paid for it (objective's unit).
 
@@ -154,6 +186,8 @@ class Figures:
     calls: tuple[Call, ...]
     edges: tuple[Edge, ...]
     schedule: tuple[Action, ...]
+    step_work: tuple[StepWork, ...]
+    step_actions: tuple[StepAction, ...]
     step_time: float
     bubble: float
     bills: tuple[Bill, ...]

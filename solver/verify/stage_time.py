@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 
 from solver.verify.charges import Charge
 from solver.verify.compute import operator_charges
-from solver.verify.figures import Call, Edge, Phase, StageTime
+from solver.verify.figures import Call, Edge, Phase, StageTime, StepWork
 from solver.verify.layouts import local_bytes
 from solver.verify.movement import parameter_charges, tensor_charges
 from solver.verify.plan import Plan
+from solver.verify.step_work import UnitStep, scheduled_work, shared_work
 from solver.verify.storage import Holding, StepCost, microbatch_charges, step_cost
 
 FUSED_FAMILIES = ("gpipe", "one_f_one_b", "interleaved")
@@ -24,6 +25,7 @@ class Times:
 
     stages: tuple[StageTime, ...]
     virtual: tuple[StageTime, ...]
+    step_work: tuple[StepWork, ...]
     edges: tuple[Edge, ...]
     calls: tuple[Call, ...]
 
@@ -31,24 +33,65 @@ class Times:
 def stage_times(plan: Plan, holdings: Sequence[Holding]) -> Times:
     """Price every stage of a plan."""
     charges = tuple(_with_repeats(plan, _charges(plan, holdings)))
-    empty: dict[Phase, float] = {"F": 0.0, "B": 0.0, "W": 0.0}
-    seconds = [dict(empty) for _ in plan.places]
+    by_unit = {unit.name: dict.fromkeys(_PHASES, 0.0) for unit in plan.spec.graph.units}
     for charge in charges:
-        seconds[plan.virtual_stage_of[charge.unit]][charge.phase] += charge.seconds
-    costs = {held.name: step_cost(plan, held) for held in holdings}
+        by_unit[charge.unit][charge.phase] += charge.seconds
     virtual = tuple(
-        _virtual_stage(by_phase, is_fused(plan, number)) for number, by_phase in enumerate(seconds)
+        _virtual_stage(
+            {p: sum(by_unit[u.name][p] for u in plan.units_in(number)) for p in _PHASES},
+            is_fused(plan, number),
+        )
+        for number in range(len(plan.places))
     )
+    costs = {held.name: step_cost(plan, held) for held in holdings}
+    works = _step_works(plan, holdings, costs, by_unit)
     stages = tuple(
         _stage(
             [time for time, place in zip(virtual, plan.places, strict=True) if place == stage],
-            _tail(stage, holdings, costs),
+            work.tail,
         )
-        for stage in range(plan.stages)
+        for stage, work in enumerate(works)
     )
     per_microbatch = tuple(charge.call for charge in charges if charge.call is not None)
     per_step = tuple(call for cost in costs.values() for call in cost.calls)
-    return Times(stages, virtual, stage_edges(plan), (*per_microbatch, *per_step))
+    return Times(stages, virtual, works, stage_edges(plan), (*per_microbatch, *per_step))
+
+
+def _step_works(
+    plan: Plan,
+    holdings: Sequence[Holding],
+    costs: Mapping[str, StepCost],
+    by_unit: Mapping[str, Mapping[Phase, float]],
+) -> tuple[StepWork, ...]:
+    """What every stage does once per step; `by_unit` has the seconds of every phase."""
+    taken = {name: dict.fromkeys(_PHASES, 0.0) for name in by_unit}
+    reduce, gather = dict.fromkeys(by_unit, 0.0), dict.fromkeys(by_unit, 0.0)
+    for held in holdings:
+        reduce[held.unit] += costs[held.name].reduce
+        gather[held.unit] += costs[held.name].gather
+        for call in (charge.call for charge in microbatch_charges(plan, held)):
+            if call is not None and call.phase != "step":
+                taken[held.unit][call.phase] += call.seconds
+    chunks: list[list[list[UnitStep]]] = [[] for _ in range(plan.stages)]
+    for number, place in enumerate(plan.places):
+        last: tuple[Phase, ...] = ("B", "W") if is_fused(plan, number) else ("W",)
+        names = [unit.name for unit in plan.units_in(number)]
+        free = {u: {p: by_unit[u][p] - taken[u][p] for p in _PHASES} for u in names}
+        steps = [
+            UnitStep(free[u]["F"], sum(free[u][p] for p in last), reduce[u], gather[u])
+            for u in names
+        ]
+        chunks[place].append(steps)
+    is_scheduled = plan.spec.train.overlap == "scheduled"
+    make = scheduled_work if is_scheduled else shared_work
+    updates = [
+        sum(costs[held.name].update for held in holdings if stage in held.stages)
+        for stage in range(plan.stages)
+    ]
+    return tuple(make(row, update) for row, update in zip(chunks, updates, strict=True))
+
+
+_PHASES: tuple[Phase, ...] = ("F", "B", "W")
 
 
 def _charges(plan: Plan, holdings: Sequence[Holding]) -> Iterator[Charge]:
@@ -71,10 +114,6 @@ def _with_repeats(plan: Plan, charges: Iterator[Charge]) -> Iterator[Charge]:
             yield Charge(charge.unit, "B", charge.seconds, call)
 
 
-def _tail(stage: int, holdings: Sequence[Holding], costs: Mapping[str, StepCost]) -> float:
-    return sum(costs[held.name].seconds for held in holdings if stage in held.stages)
-
-
 def _virtual_stage(seconds: Mapping[Phase, float], fused: bool) -> StageTime:
     backward, weight = seconds["B"], seconds["W"]
     if fused:
@@ -93,8 +132,10 @@ def _stage(virtual: Sequence[StageTime], tail: float) -> StageTime:
 
 
 def is_fused(plan: Plan, virtual_stage: int) -> bool:
-    """True where a virtual stage cannot run its weight gradients apart from its input gradients."""
-    if plan.decisions.family in FUSED_FAMILIES:
+    """True where a virtual stage does not run its weight gradients apart from its input gradients:
+    it cannot, or nothing is gained, with one stage, but cover for scheduled collectives."""
+    alone = plan.stages == 1 and plan.spec.train.overlap == "scheduled"
+    if alone or plan.decisions.family in FUSED_FAMILIES:
         return True
     for unit in plan.units_in(virtual_stage):
         if plan.recomputed[unit.name]:

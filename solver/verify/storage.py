@@ -6,12 +6,13 @@ Rajbhandari et al. 2020, "ZeRO: Memory Optimizations Toward Training Trillion Pa
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dsl.spec import SubAxis
 from solver.verify import collectives
 from solver.verify.charges import Charge
 from solver.verify.collectives import Collective
+from solver.verify.compute import beside
 from solver.verify.figures import Call, Phase
 from solver.verify.layouts import NONE, PARTIAL, Layout, dimension_layout, product, ways
 from solver.verify.plan import Plan
@@ -97,16 +98,19 @@ def hold(plan: Plan, name: str) -> Holding:
 def microbatch_charges(plan: Plan, held: Holding) -> Iterator[Charge]:
     """Gathering the parameter before each use, scattering its gradient after."""
     precision, optimizer = plan.spec.train.precision, plan.spec.train.optimizer
+    readers = plan.wiring.readers[held.name]
+    cover = beside(plan, readers[0]) if len(readers) == 1 else dict.fromkeys(_PHASES, 0.0)
     if held.weights:
         size = held.elements * precision.parameter_bytes
         for phase in _GATHERED_IN:
-            yield _bucket(plan, held, phase, "all_gather", held.weights, size)
+            yield _bucket(plan, held, phase, "all_gather", held.weights, size, cover[phase])
     scattered = tuple(part for part in held.reduced if part in held.gradients)
     if held.trained and scattered:
         size = held.elements * optimizer.gradient_bytes
-        yield _bucket(plan, held, "W", "reduce_scatter", scattered, size)
+        yield _bucket(plan, held, "W", "reduce_scatter", scattered, size, cover["W"])
 
 
+_PHASES: tuple[Phase, ...] = ("F", "B", "W")
 _GATHERED_IN: tuple[Phase, ...] = ("F", "B")
 
 
@@ -117,32 +121,46 @@ def _bucket(
     collective: Collective,
     parts: tuple[SubAxis, ...],
     size: float,
+    cover: float,
 ) -> Charge:
     duration = collectives.seconds(collective, size, parts, bucketed=True)
     axes = tuple(part.name for part in parts)
-    count = plan.frame.microbatches
+    count, overlap = plan.frame.microbatches, plan.spec.train.overlap
     call = Call(held.name, held.name, phase, collective, axes, size, count, duration)
-    return Charge(held.unit, phase, duration * (1 - plan.spec.train.overlap), call)
+    if overlap != "scheduled":
+        return Charge(held.unit, phase, duration * (1 - overlap), call)
+    left = max(0.0, duration - cover)
+    return Charge(held.unit, phase, left, replace(call, exposed=left))
 
 
 @dataclass(frozen=True, slots=True)
 class StepCost:
-    """What a parameter costs once per step on each stage that holds it: seconds, and calls."""
+    """What a parameter costs once per step on each stage that holds it: seconds, less what a share
+    of overlap hides, and calls. `reduce` and `gather` are those of a parameter with one reader;
+    `update` is all the rest."""
 
-    seconds: float
+    reduce: float
+    update: float
+    gather: float
     calls: tuple[Call, ...]
 
 
 def step_cost(plan: Plan, held: Holding) -> StepCost:
     """Reduce the gradient, update, gather the parameter, and sum over the stages that share it."""
     if not held.trained:
-        return StepCost(0.0, ())
-    calls = [*_reductions(plan, held), *_gather_updated(plan, held)]
-    exposed = sum(call.seconds for call in calls) * (1 - plan.spec.train.overlap)
-    traffic = plan.spec.train.optimizer.traffic_bytes * held.elements / product(held.optimizer)
-    update = traffic / plan.spec.mesh.device.memory_bandwidth
+        return StepCost(0.0, 0.0, 0.0, ())
+    overlap = plan.spec.train.overlap
+    seen = 1.0 if overlap == "scheduled" else 1.0 - overlap
+    reductions, gathers = tuple(_reductions(plan, held)), tuple(_gather_updated(plan, held))
     tied = _sum_over_stages(plan, held)
-    return StepCost(exposed + update + sum(call.seconds for call in tied), (*calls, *tied))
+    reduce = seen * sum(call.seconds for call in reductions)
+    gather = seen * sum(call.seconds for call in gathers)
+    traffic = plan.spec.train.optimizer.traffic_bytes * held.elements / product(held.optimizer)
+    update = traffic / plan.spec.mesh.device.memory_bandwidth + sum(call.seconds for call in tied)
+    calls = (*reductions, *gathers, *tied)
+    if len(plan.wiring.readers[held.name]) > 1:
+        return StepCost(0.0, reduce + update + gather, 0.0, calls)
+    return StepCost(reduce, update, gather, calls)
 
 
 def _reductions(plan: Plan, held: Holding) -> Iterator[Call]:

@@ -76,6 +76,7 @@ def document(
                 for tail in tails
             ],
             "schedule": schedule,
+            "step_operators": [],
         },
         "memory": [
             {

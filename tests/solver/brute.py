@@ -2,8 +2,9 @@
 
 The storage of a parameter changes the times and bytes of the stages that hold it, each by an
 amount that depends only on how the parameter is used (README sections 6 and 7), so it is priced
-once per use and added up; the optimum is priced again as a whole. A plan is only scheduled when
-its busiest stage leaves it a chance.
+once per use and added up; the optimum is priced again as a whole. Where overlap is scheduled the
+tails of stages are no sums: what is never hidden of them is added up, and what is left a chance is
+priced as a whole. A plan is only scheduled when its busiest stage leaves it a chance.
 """
 
 from __future__ import annotations
@@ -67,7 +68,8 @@ class _Search:
         self.space = Space(spec)
         self.best: Optimum | None = None
         self.deltas: dict[object, tuple[Delta, ...]] = {}
-        self.pins_on_storage = any(self._on_storage(pin) for pin in spec.pins)
+        on_storage = any(self._on_storage(pin) for pin in spec.pins)
+        self.prices_whole = on_storage or spec.train.overlap == "scheduled"
         self.hard = [x for x in spec.limits if x.weight is None]
         self.soft = [x for x in spec.limits if x.weight is not None]
         self.steps = min((x.value for x in self.hard if x.quantity == "step_time"), default=1e30)
@@ -84,13 +86,15 @@ class _Search:
         names = list(self.places)
         for levels in itertools.product(*(self._options(base, p) for p in names)):
             chosen = {n: x for p, x in zip(names, levels, strict=True) for n in self.places[p]}
-            times, memory = self._with_storage(base, plain, chosen)
             penalty = self._for_pins(plain)
-            if self.pins_on_storage:
+            times, memory = self._with_storage(base, plain, chosen)
+            if self.prices_whole:
+                if not self._may_win(times, memory, base.microbatches, 0.0):
+                    continue
                 priced = self._price(_store(base, chosen))
                 if not self._kept(priced, storage=True):
                     continue
-                penalty = self._for_pins(priced)
+                penalty, times = self._for_pins(priced), list(priced.stages)
             if not self._may_win(times, memory, base.microbatches, penalty):
                 continue
             if orders is None:
@@ -121,7 +125,7 @@ class _Search:
         self, base: Decisions, plain: Figures, chosen: dict[str, Levels]
     ) -> tuple[list[StageTime], list[StageMemory]]:
         """Times and bytes of the stages with these storage levels."""
-        times, memory = list(plain.stages), list(plain.memory)
+        times, memory = self._stages(plain), list(plain.memory)
         gathered: dict[tuple[int, str], float] = {}
         for name, levels in chosen.items():
             unit = self.space.wiring.readers[name][0].operator.unit
@@ -152,7 +156,8 @@ class _Search:
         )
         if key not in self.deltas:
             other = self._price(_store(base, {name: levels}))
-            pairs = zip(plain.stages, other.stages, plain.memory, other.memory, strict=True)
+            stages = zip(self._stages(plain), self._stages(other), strict=True)
+            pairs = zip(stages, plain.memory, other.memory, strict=True)
             self.deltas[key] = tuple(
                 Delta(
                     new.forward - old.forward,
@@ -162,9 +167,16 @@ class _Search:
                     _held(after) - _held(before),
                     after.buffers - before.buffers,
                 )
-                for old, new, before, after in pairs
+                for (old, new), before, after in pairs
             )
         return self.deltas[key]
+
+    def _stages(self, figures: Figures) -> list[StageTime]:
+        """Times of the stages; where overlap is scheduled, only what is never hidden as tails."""
+        if self.spec.train.overlap != "scheduled":
+            return list(figures.stages)
+        pairs = zip(figures.stages, figures.step_work, strict=True)
+        return [replace(time, tail=work.update) for time, work in pairs]
 
     # ---- judgement -------------------------------------------------------------------------
 

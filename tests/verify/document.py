@@ -67,6 +67,7 @@ def write(decisions: Decisions, spec: Spec, order: Order) -> Json:
                 "bytes": call.bytes,
                 "count": call.count,
                 "seconds": call.seconds,
+                **({} if call.exposed is None else {"exposed_s": call.exposed}),
             }
             for call in figures.calls
         ],
@@ -145,10 +146,13 @@ def _pipeline(plan: Plan, figures: Figures) -> Json:
                 "forward_s": time.forward,
                 "input_grad_s": time.input_grad,
                 "weight_grad_s": time.weight_grad,
+                "reduce_s": sum(work.reduce),
+                "update_s": work.update,
+                "gather_s": sum(work.gather),
                 "tail_s": time.tail,
                 **_held(plan, at, time.fused),
             }
-            for at, time in enumerate(figures.stages)
+            for at, (time, work) in enumerate(zip(figures.stages, figures.step_work, strict=True))
         ],
         "schedule": [
             {
@@ -161,6 +165,17 @@ def _pipeline(plan: Plan, figures: Figures) -> Json:
                 "end_s": action.end,
             }
             for action in figures.schedule
+        ],
+        "step_operators": [
+            {
+                "stage": action.stage,
+                "chunk": action.turn,
+                "phase": action.phase,
+                "stream": action.stream,
+                "start_s": action.start,
+                "end_s": action.end,
+            }
+            for action in figures.step_actions
         ],
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from functools import cache
 
 from dsl.spec import (
@@ -109,11 +110,32 @@ def _measured() -> tuple[Spec, Json]:
     return problem, write(chosen, problem, order)
 
 
+def _scheduled() -> tuple[Spec, Json]:
+    """Two stages, ZeRO-3 and ZeRO-1, collectives of parameters beside compute."""
+    problem = spec(mlp(blocks=1, layers=4), mesh(node=2, gpu=4), overlap="scheduled")
+    chosen = choose(
+        problem,
+        cuts={"*": {"b": "gpu.0 gpu.1"}},
+        levels={"gpu": 3},
+        pipeline="node.0",
+        stage={"u2": 1, "u3": 1},
+        recompute="u1",
+        microbatches=2,
+    )
+    parameters = dict(chosen.parameters)
+    for name in ("w0", "w2", "scale1", "v3"):
+        parameters[name] = replace(parameters[name], levels=(("gpu", 1),))
+    chosen = replace(chosen, parameters=parameters)
+    order = [row("F0 F1 B0 B1"), row("F0 B0 F1 W0 B1 W1")]
+    return problem, write(chosen, problem, order)
+
+
 _MAKERS = {
     "tensor_parallel": _tensor_parallel,
     "one_f_one_b": _one_f_one_b,
     "free_order": _free_order,
     "measured": _measured,
+    "scheduled": _scheduled,
 }
 NAMES = tuple(_MAKERS)
 

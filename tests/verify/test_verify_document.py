@@ -42,6 +42,11 @@ def move(document: Json, stage: int, phase: str, microbatch: int, seconds: float
             action["end_s"] += seconds
 
 
+def exposed(document: Json) -> Json:
+    """A collective that compute hides in part at most."""
+    return next(call for call in document["communication"] if call.get("exposed_s"))
+
+
 MUTATIONS: list[tuple[str, Change, str]] = [
     # fields
     ("measured", lambda d: d.update(format="mmp-plan/2"), "format"),
@@ -171,6 +176,36 @@ MUTATIONS: list[tuple[str, Change, str]] = [
     ("tensor_parallel", lambda d: d["communication"][0].update(axes=["gpu.0"]), "communication"),
     ("tensor_parallel", lambda d: d["communication"][0]["axes"].reverse(), ""),
     ("tensor_parallel", lambda d: d["communication"].reverse(), ""),
+    ("scheduled", lambda d: exposed(d).update(exposed_s=0.0), "communication"),
+    ("scheduled", lambda d: exposed(d).pop("exposed_s"), "communication"),
+    ("tensor_parallel", lambda d: d["communication"][0].update(exposed_s=0.0), "communication"),
+    # work once per step
+    ("scheduled", lambda d: d["pipeline"].pop("step_operators"), "field-missing"),
+    ("scheduled", lambda d: d["pipeline"]["step_operators"].pop(), "step-list"),
+    (
+        "scheduled",
+        lambda d: d["pipeline"]["step_operators"].append(d["pipeline"]["step_operators"][0]),
+        "step-list",
+    ),
+    ("scheduled", lambda d: d["pipeline"]["step_operators"].reverse(), ""),
+    ("scheduled", lambda d: d["pipeline"]["step_operators"][0].update(chunk=1), "step-list"),
+    ("scheduled", lambda d: d["pipeline"]["step_operators"][1].update(chunk=0), "step-list"),
+    (
+        "scheduled",
+        lambda d: d["pipeline"]["step_operators"][0].update(stream="compute"),
+        "step-list",
+    ),
+    (
+        "scheduled",
+        lambda d: d["pipeline"]["step_operators"][0].update(start_s=0.0),
+        "step-operator",
+    ),
+    ("scheduled", lambda d: d["pipeline"]["step_operators"][1].update(end_s=1.0), "step-operator"),
+    ("scheduled", lambda d: d["pipeline"]["step_operators"][5].update(end_s=1.0), "step-operator"),
+    ("scheduled", lambda d: d["pipeline"]["stages"][0].update(reduce_s=0.0), "stage-time"),
+    ("scheduled", lambda d: d["pipeline"]["stages"][0].update(gather_s=0.0), "stage-time"),
+    ("scheduled", lambda d: d["pipeline"]["stages"][0].update(tail_s=0.0), "stage-time"),
+    ("scheduled", lambda d: d.update(step_time_s=1.0), "step-time"),
     # figures
     ("free_order", lambda d: d.update(step_time_s=1e-6), "step-time"),
     ("free_order", lambda d: d["pipeline"].update(bubble=0.0), "bubble"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -59,6 +60,11 @@ class View:
             for use in operator.inputs:
                 readers.setdefault(use.tensor, operator.name)
         return readers
+
+    @cached_property
+    def readers(self) -> dict[str, int]:
+        """Tensor -> how many operator inputs name it."""
+        return Counter(use.tensor for op in self.spec.graph.operators for use in op.inputs)
 
     @cached_property
     def holders(self) -> dict[str, frozenset[int]]:
