@@ -43,7 +43,7 @@ class Frame:
 
     Units of one of `classes` share their choices; those of one of `alike`, which are no smaller,
     have the same tables. `named`: sub-axes that a pin tells apart. `whole_axes`: the others are cut
-    by whole mesh axes.
+    by whole mesh axes. `stages_differ`: units of one class share only with those of their stage.
     """
 
     spec: Spec
@@ -52,6 +52,7 @@ class Frame:
     alike: tuple[UnitClass, ...]
     named: frozenset[str]
     whole_axes: bool
+    stages_differ: bool
 
 
 def build(frame: Frame, split: Split, coarse: bool) -> ShardingProblem:
@@ -389,7 +390,8 @@ class _Builder:
 
     def _space(self) -> str:
         folded = any(len(k.units) > 1 for k in self.frame.classes)
-        return self.space.words + ("; repeated layers share their choices" if folded else "")
+        layers = "repeated layers of a stage" if self.frame.stages_differ else "repeated layers"
+        return self.space.words + (f"; {layers} share their choices" if folded else "")
 
     def problem(self) -> ShardingProblem:
         """The finished value."""
