@@ -2,19 +2,21 @@
 
 What was decided stays (cuts, storage, stages, recompute, the order of operators); what follows from
 it is computed anew: times, memory, collectives, and the bills of the other spec's pins and limits.
-Every operator then starts as early as the old order lets it.
+Every operator then starts as early as the old order lets it. Where only one of the two specs runs a
+backward as one operator, its weight gradients go or come directly behind its input gradients.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from dsl.spec import Mesh, Spec
 from solver.verify.decisions import read_decisions
 from solver.verify.evaluate import IllegalDecisionsError, Priced, finish, price
 from solver.verify.fields import Fields
-from solver.verify.figures import Action, Figures
+from solver.verify.figures import Action, Figures, StageTime
 from solver.verify.legal_storage import level_violations
 from solver.verify.legality import violations
 from solver.verify.plan import join
@@ -63,8 +65,11 @@ def _retimed(priced: Priced) -> tuple[Action, ...]:
     schedule = plan.decisions.schedule
     _refuse(tuple(unplaced(schedule, plan.places)))
     virtual = renumbered(schedule, plan.places)
-    _refuse(tuple(completeness(virtual, times.virtual, plan.frame.microbatches)))
-    rows = by_stage(virtual, plan.stages, plan.places)
+    rows = [_refitted(row, times.virtual) for row in by_stage(virtual, plan.stages, plan.places)]
+    complete = completeness(
+        [a for row in rows for a in row], times.virtual, plan.frame.microbatches
+    )
+    _refuse(tuple(complete))
     turns = [plan.places[:chunk].count(stage) for chunk, stage in enumerate(plan.places)]
     return tuple(
         Action(
@@ -77,6 +82,19 @@ def _retimed(priced: Priced) -> tuple[Action, ...]:
         )
         for action, start in _earliest(rows, priced)
     )
+
+
+def _refitted(row: Sequence[Action], times: Sequence[StageTime]) -> tuple[Action, ...]:
+    """A device's order with the weight gradients that its virtual stages run apart, no others."""
+    apart = {action.stage for action in row if action.phase == "W"}
+    found: list[Action] = []
+    for action in row:
+        is_fused = times[action.stage].fused
+        if action.phase != "W" or not is_fused:
+            found.append(action)
+        if action.phase == "B" and not is_fused and action.stage not in apart:
+            found.append(replace(action, phase="W"))
+    return tuple(found)
 
 
 def _earliest(rows: Sequence[Sequence[Action]], priced: Priced) -> list[tuple[Action, float]]:

@@ -68,6 +68,27 @@ def test_operators_move_as_early_as_the_order_lets_them() -> None:
     assert found.step_time == pytest.approx(10.0)
 
 
+def test_a_backward_that_becomes_one_operator_takes_its_weight_gradient_along() -> None:
+    """Forward 1; backward 1.5 + 0.5 apart, then 2 in one. There and back again is W behind B."""
+    problem, document = plan("measured")
+    operators = tuple(
+        replace(
+            operator, variants=tuple(replace(v, split_backward=False) for v in operator.variants)
+        )
+        for operator in problem.graph.operators
+    )
+    fused = replace(problem, graph=replace(problem.graph, operators=operators))
+    found = reprice(document, fused)
+    ran = [(a.stage, f"{a.phase}{a.microbatch}", a.start) for a in found.schedule]
+    assert ran[:4] == [(0, "F0", 0.0), (0, "F1", 1.0), (0, "B0", 4.25), (0, "B1", 7.25)]
+    assert ran[4:] == [(1, "F0", 1.125), (1, "B0", 2.125), (1, "F1", 4.125), (1, "B1", 5.125)]
+    document["pipeline"]["schedule"] = [
+        action for action in document["pipeline"]["schedule"] if action["phase"] != "W"
+    ]
+    split = [a for a in reprice(document, problem).schedule if a.stage == 0]
+    assert " ".join(f"{a.phase}{a.microbatch}" for a in split) == "F0 F1 B0 W0 B1 W1"
+
+
 def chunked(rows: dict[int, str]) -> tuple[Spec, Json]:
     """Four measured operators (F 1, B 2 s) in two chunks on each of two stages; an action of a row
     is its phase, micro-batch and chunk."""
