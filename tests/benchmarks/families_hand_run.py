@@ -25,6 +25,8 @@ from tests.benchmarks.families_hands import Hand
 
 _NOW = 2  # the second signal ends a search at once
 _NO_PLAN = "explaining"  # what the search does when it has proven that there is none
+_UNKNOWN = "unknown"  # no plan, and no proof that there is none
+_AGAIN = 4  # times as long for those
 _READING = threading.Lock()  # the parser is for one thread at a time
 
 
@@ -67,16 +69,27 @@ def price_all(
     hands: list[Hand], seconds: float, jobs: int, tell: Callable[[Priced], None]
 ) -> Hands:
     """Price every strategy, `jobs` at a time, each within some seconds, and keep the best."""
-    record, priced = _Record(), []
-    with ThreadPoolExecutor(jobs) as pool:
-        futures = [pool.submit(_price, hand, seconds, record) for hand in hands]
-        for future in as_completed(futures):
-            priced.append(future.result())
-            tell(priced[-1])
+    record = _Record()
+
+    def attempt(some: list[Hand], limit: float) -> dict[str, Priced]:
+        with ThreadPoolExecutor(jobs) as pool:
+            futures = [pool.submit(_price, hand, limit, record) for hand in some]
+            done = [_told(future.result(), tell) for future in as_completed(futures)]
+        return {one.name: one for one in done}
+
+    known = attempt(hands, seconds)
+    open_ones = [hand for hand in hands if known[hand.name].ended == _UNKNOWN]
+    known |= attempt(open_ones, seconds * _AGAIN)
+    priced = tuple(known[hand.name] for hand in hands)
     found = [p for p in priced if p.value is not None]
     best = min(found, key=lambda p: p.value or 0.0, default=None)
     text = next((h.text for h in hands if best is not None and h.name == best.name), "")
-    return Hands(best, text, dict(Counter(p.ended for p in priced)), tuple(priced))
+    return Hands(best, text, dict(Counter(p.ended for p in priced)), priced)
+
+
+def _told(priced: Priced, tell: Callable[[Priced], None]) -> Priced:
+    tell(priced)
+    return priced
 
 
 def _price(hand: Hand, seconds: float, record: _Record) -> Priced:
@@ -94,7 +107,7 @@ def _price(hand: Hand, seconds: float, record: _Record) -> Priced:
     document = settle(result, task, options).document or {}
     value = document.get("objective", {}).get("value")
     if value is None:
-        return Priced(hand.name, None, result.bound, "unknown")
+        return Priced(hand.name, None, result.bound, _UNKNOWN)
     record.take(value)
     is_proved = document["outcome"]["stopped"] == "proved"
     return Priced(hand.name, value, result.bound, "proved" if is_proved else "planned")
