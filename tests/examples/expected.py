@@ -27,6 +27,7 @@ EXPECTED = {
     "measured_pipeline": Expected(8, 16, 0.26, stages=16),
     "measured_zero_bubble": Expected(6, 8, 0.03, stages=8),
     "measured_v": Expected(6, 4, 0.05, stages=4),
+    "overlap": Expected(10, 16, 0.1, stages=1),
     "forbidden": Expected(8, 16, 0.3),
     "soft_pin": Expected(5, 8, 0.01, stages=1),
 }
