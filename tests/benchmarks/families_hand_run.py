@@ -7,6 +7,7 @@ better, which is all that is asked of it. So are those of which no plan exists.
 
 from __future__ import annotations
 
+import math
 import tempfile
 import threading
 from collections import Counter
@@ -57,7 +58,7 @@ class Hands:
 class _Record:
     """The least step time so far, shared by the searches that run at a time."""
 
-    value: float = float("inf")
+    value: float = math.inf
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self, value: float) -> None:
@@ -126,7 +127,7 @@ class _Watch:
             return
         if event.activity.startswith(_NO_PLAN):
             self.ended = "no plan"
-        elif event.bound is not None and event.bound >= self.record.value:
+        elif event.bound is not None and math.inf > self.record.value <= event.bound:
             self.ended = "not better"
         if self.ended:
             self.branch.hear(_NOW)
