@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from dsl.load import load
 from dsl.spec import Spec
@@ -23,6 +23,8 @@ from solver.verify.reprice import reprice
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "examples" / "manumatic"
+Overlap = float | Literal["scheduled"]
+"""What the training setting of this name can be (`dsl.spec.Train`)."""
 MACHINE = 0.0
 """The share of the communication of parameters and gradients that the machine hides."""
 
@@ -49,9 +51,9 @@ class Case:
 
 
 CASES = (
-    Case("mixtral_8x7b", "Mixtral 8x7B", "one expert-parallel pin", 15, 2.24),
-    Case("llama3_8b", "Llama 3 8B", "one sequence-parallel pin", 15, 2.04),
-    Case("qwen2_5_72b", "Qwen2.5 72B", "one sequence-parallel pin, a balanced pipeline", 20, 1.45),
+    Case("mixtral_8x7b", "Mixtral 8x7B", "one expert-parallel pin", 30, 2.24),
+    Case("llama3_8b", "Llama 3 8B", "one sequence-parallel pin", 30, 2.04),
+    Case("qwen2_5_72b", "Qwen2.5 72B", "one sequence-parallel pin, a balanced pipeline", 60, 1.45),
 )
 
 
@@ -68,8 +70,8 @@ class Planned:
         """The spec as it was planned."""
         return load(self.path, dict(self.given))
 
-    def on(self, overlap: float) -> Figures:
-        """The plan's figures where this share of the communication of parameters is hidden."""
+    def on(self, overlap: Overlap) -> Figures:
+        """The plan's figures where so much of the communication of parameters is hidden."""
         train = replace(self.spec.train, overlap=overlap)
         return reprice(self.document, replace(self.spec, train=train))
 
