@@ -29,6 +29,7 @@ _MASKS = (
     (re.compile(r'("(mmp|ortools)": )"[^"]+"'), r'\1"VERSION"'),
     (re.compile(r"^(mmp) \d+\.\d+\.\d+\S*$", re.M), r"\1 VERSION"),
     (re.compile(r"\S*/mmp-\w+\.(txt|json)"), r"SAVED.\1"),
+    (re.compile(r"^mmp: +[\d.]+ s  .*\n", re.M), ""),  # progress, which a busy machine has time for
 )
 
 
