@@ -19,7 +19,7 @@ from solver.cli.report.degrees import degrees
 from solver.cli.report.parallelism import parallelism
 from solver.cli.report.pins import pins
 from solver.cli.report.pipeline import pipeline as pipeline_section
-from solver.cli.report.spending import breakdown
+from solver.cli.report.spending import breakdown, hidden
 from solver.cli.report.summary import ending
 from solver.cli.report.table import lines
 from solver.cli.report.view import View
@@ -176,6 +176,35 @@ def test_the_time_of_a_step_adds_up(dense: Spec) -> None:
     assert found["bubble"] == pytest.approx(20.0 - (4 * 3.5 + 3.0))
     assert found["compute"] == pytest.approx(4 * 3.5 - 1.5 - 0.125)
     assert math.fsum(found.values()) == pytest.approx(20.0)
+
+
+def test_what_scheduled_overlap_leaves_is_listed(dense: Spec) -> None:
+    """One stage, from 0 to 14 s; then 1 s of 3 s of reductions is left, 2 s of update, and 0.5 s of
+    1 s of gathers. Of two calls of 0.25 s every micro-batch 0.1 s each are left."""
+    spec = replace(dense, train=replace(dense.train, overlap="scheduled"))
+    view = _view(spec, {})
+    parameter = next(n for n, t in spec.graph.tensors.items() if t.role == "parameter")
+    times = {"forward_s": 1.0, "input_grad_s": 2.0, "weight_grad_s": 0.5}
+    once = {"reduce_s": 3.0, "update_s": 2.0, "gather_s": 1.0, "tail_s": 3.5}
+    view.stages[0] |= {"operators": list(view.operators), **times, **once}
+    view.document["step_time_s"] = 17.5
+    view.document["pipeline"] |= {
+        "schedule": [{"stage": 0, "end_s": 13.0}, {"stage": 0, "end_s": 14.0}],
+        "step_operators": [{"stage": 0, "phase": "update", "start_s": 15.0}],
+    }
+    view.document["communication"] = [
+        _call(parameter, "F", "all_gather", ["gpu.1"], 0.25) | {"exposed_s": 0.1},
+        _call(parameter, "step", "reduce_scatter", ["gpu.1"], 1.5),
+        _call(parameter, "step", "all_gather", ["gpu.1"], 0.5),
+    ]
+    found = dict(breakdown(view))
+    assert found["all-gather of parameters"] == pytest.approx(2 * 0.1)
+    assert found["reduction of gradients once per step"] == pytest.approx(1.0)
+    assert found["gather of updated parameters once per step"] == pytest.approx(0.5)
+    assert found["optimizer"] == pytest.approx(2.0)
+    assert found["compute"] == pytest.approx(4 * 3.5 - 0.2)
+    assert math.fsum(found.values()) == pytest.approx(17.5)
+    assert hidden(view) == (pytest.approx(2 * 0.15 + 2.0 + 0.5), pytest.approx(0.5 + 4.0))
 
 
 @pytest.mark.parametrize(

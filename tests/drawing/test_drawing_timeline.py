@@ -127,6 +127,36 @@ def test_only_what_is_there_is_drawn_and_explained() -> None:
     assert "url(#" not in timeline_svg(plain)
 
 
+def test_collectives_once_per_step_have_a_thin_row() -> None:
+    """A reduction from 7 to 9 s of a step of 12, and a gather that ends 1 s after it: that second
+    is drawn at the start, where the next step has it. Without them there is no such row."""
+    found = gpipe(2, 2)
+    entry = {"stage": 1, "chunk": 0, "stream": "communication"}
+    found["pipeline"]["step_operators"] = [
+        {**entry, "phase": "reduce", "start_s": 7.0, "end_s": 9.0},
+        {"stage": 1, "chunk": None, "phase": "update", "stream": "compute"}
+        | {"start_s": 9.0, "end_s": 10.0},
+        {**entry, "phase": "gather", "start_s": 10.0, "end_s": 13.0},
+    ]
+    root = _root(found)
+    lane = next(e for e in _of_class(root, "lane") if e.get("height") == str(int(LANE)))
+    pixels = float(lane.get("width", "")) / 12
+    (_, reduce), (_, *gathers) = _of_class(root, "reduce"), _of_class(root, "gather")  # legend
+    assert float(reduce.get("x", "")) == pytest.approx(LEFT + 7 * pixels, abs=0.01)
+    assert float(reduce.get("width", "")) == pytest.approx(2 * pixels, abs=0.01)
+    places = [(float(e.get("x", "")), float(e.get("width", ""))) for e in gathers]
+    assert places[0] == pytest.approx((LEFT + 10 * pixels, 2 * pixels), abs=0.01)
+    assert places[1] == pytest.approx((LEFT, pixels), abs=0.01)
+    assert "gather of updated parameters" in _words(root)
+    titles = [e.text for e in root.iter(f"{SVG}title")]
+    assert (
+        "gather of updated parameters, once per step: 3 s, in part beside the next step" in titles
+    )
+    plain = _root(gpipe(2, 2))
+    assert float(root.get("height", "")) > float(plain.get("height", ""))
+    assert "reduction of gradients" not in _words(plain)
+
+
 def test_later_chunks_are_fainter() -> None:
     root = _root(forwards_of_a_v())
     assert [e.get("class") for e in _boxes(root)] == ["F0", "F1", "F0", "F1"]

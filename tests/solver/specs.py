@@ -136,7 +136,7 @@ def drafts(draw: st.DrawFn, most: int = 400) -> Draft:
                         ("recompute none", "recompute auto", "recompute auto", "recompute full")
                     )
                 ),
-                draw(st.sampled_from(("", "overlap 50 %", "overlap scheduled"))),
+                draw(st.sampled_from(("", "", "overlap 50 %", "overlap scheduled"))),
             )
         ),
     )
