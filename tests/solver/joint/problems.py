@@ -1,7 +1,7 @@
 """Random small problems: up to 4 devices, 4 layers and 3 micro-batches, of four shapes.
 
 Sizes are thousands, odd ones among them, so that few cuts divide and nothing is a rounding. The
-memory limit lies between what random plans need, so that it excludes some, most or all of them.
+memory limit is a little above or below what random plans need, so that it excludes most or all.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ OPERATORS = {
     "branches": ("left[0].a", "right[0].c", "y"),
 }
 FAMILIES = ("", "", "one_f_one_b", "gpipe", "zb_h1")
-ROOMS = (None, None, 1.3, 0.9, 0.7, 0.55)
-"""A memory limit, as a share of the median peak of random plans."""
+ROOMS = (None, None, 2.0, 1.5, 1.25, 1.05)
+"""A memory limit, as a share of the least peak of some random plans."""
 WISHES = (
     "{op} : b over gpu",
     "{op} : whole b",
@@ -141,7 +141,7 @@ def problem(seed: int) -> Problem:
             continue
         if share is None:
             return wished
-        value = int(share * _median_peak(spec, dice))
+        value = int(share * _least_peak(spec, dice))
         limit = f"limit memory <= {value} B"
         if dice.random() < 0.15:
             limit += " weight 3 ms per GiB over"
@@ -182,8 +182,8 @@ def _pins(dice: random.Random, shape: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _median_peak(spec: Spec, dice: random.Random, tries: int = 25) -> float:
-    """Bytes of random plans that run one micro-batch after the other, in the middle."""
+def _least_peak(spec: Spec, dice: random.Random, tries: int = 60) -> float:
+    """Bytes of random plans that run one micro-batch after the other: the least of them."""
     splits = choices_of(spec)
     peaks = []
     for _ in range(tries if splits else 0):
@@ -203,4 +203,4 @@ def _median_peak(spec: Spec, dice: random.Random, tries: int = 25) -> float:
         row = [(p, j) for j in range(choices.microbatches) for p in PHASES]
         figures = evaluate(decisions, spec, [row] * choices.stages)
         peaks.append(max(m.peak for m in figures.memory))
-    return sorted(peaks)[len(peaks) // 2] if peaks else 1e9
+    return min(peaks, default=1e9)
