@@ -30,7 +30,7 @@ from solver.space.mesh import splits
 
 FEW = 24  # so many splits are bounded here before another process is up
 SHORT = 4.0  # seconds: within less, a process is hardly up before the time is
-DEPTH = 2  # tasks waiting or running per worker
+DEPTH = 6  # tasks waiting or running per worker
 BATCH = 6  # splits per task of quick looks
 
 Step = Literal["glance", "prepare"]

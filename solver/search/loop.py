@@ -27,10 +27,12 @@ FAR = 1.1  # neighbours of plans this much worse than the best are not sketched
 SKETCH_SECONDS = 1.0  # per split, for its searches
 SKETCHES = 12  # splits sketched when runs must repeat
 DEAL_SECONDS = 2.0  # per split, for the choices of its stages
+FIRST_TURN = 0.3  # seconds, at least, for a split's first search
 GRAIN = 1e-4  # gaps below this are the clock's grain, see solver/README.md section 9
 OWN_LOOKS = 4  # splits looked at here before the crew's are waited for
 WORTH = 5e-4  # relative: a bound so near to the best plan leaves too little to deal for
 AMONG = 1.02  # splits are dealt whose bound is at most so much above the least one refined
+SURE = 1.3  # and at most so much above the least bound of all
 PATIENCE = 0.2  # seconds between looks at what the crew has done
 
 
@@ -132,22 +134,19 @@ class Search:
             self._drop_if_done(search)
         busy = self.crew.busy_with()
         waiting = [s for s in self.open if self.number[id(s)] not in busy]
-        while self.crew.has_room and waiting:
-            fresh = [s for s in waiting if not s.glanced]
-            chosen = fresh[:BATCH]
-            if not fresh:
-                chosen = self._next_refined(waiting)
-            if not chosen:
-                return
-            step: Step = "glance" if fresh else "prepare"
-            numbers = [self.number[id(s)] for s in chosen]
-            self.crew.ask(step, numbers, self.cutoff, max(0.0, self._left()))
+        while self.crew.has_room and (chosen := self._next_refined(waiting)):
+            self._ask("prepare", chosen)
             waiting = [s for s in waiting if s not in chosen]
+
+    def _ask(self, step: Step, searches: Sequence[SplitSearch]) -> None:
+        assert self.crew is not None
+        numbers = [self.number[id(s)] for s in searches]
+        self.crew.ask(step, numbers, self.cutoff, max(0.0, self._left()))
 
     def _next_refined(self, waiting: Sequence[SplitSearch]) -> list[SplitSearch]:
         """In turn the split of least bound, which holds the bound of all down, and the likeliest,
         whose bound tells where to look for plans."""
-        rough = [s for s in waiting if not s.refined and s.ready is None]
+        rough = [s for s in waiting if s.glanced and not s.refined and s.ready is None]
         self.turn = not self.turn
         key = self.likely.promise if self.turn else (lambda s: (s.bound, 0.0))
         return sorted(rough, key=key)[:1]
@@ -161,9 +160,10 @@ class Search:
         """A quick bound for every split, the likeliest first; where splits are many the others wait
         until there are plans, or are looked at by the crew."""
         self.tell("bounding")
-        for number, search in enumerate(self.open):
-            if number == OWN_LOOKS and self.crew is not None:
-                break
+        if self.crew is not None:
+            for first in range(OWN_LOOKS, len(self.open), BATCH):
+                self._ask("glance", self.open[first : first + BATCH])
+        for search in self.open if self.crew is None else self.open[:OWN_LOOKS]:
             late = self._left() < (1 - GLANCE_SHARE) * self.options.time_limit_s
             if self.stop.is_set() or (late and not self.options.reproducible):
                 break
@@ -214,23 +214,22 @@ class Search:
             self._collect(PATIENCE)
             return False
         current = min(idle, key=lambda s: (s.bound, s.estimate))
-        rough = [s for s in idle if not s.refined]
-        if self.crew is not None and rough:  # it raises bounds; here plans are looked for
-            current = min(rough, key=lambda s: (s.estimate, self.likely.promise(s)))
-        if current.ready is not None:  # bounds cannot rise by preparing: search the likeliest
+        rough = self._next_refined(idle) if self.crew is not None else []
+        if rough:
+            current = rough[0]
+        elif current.ready is not None:  # bounds cannot rise by preparing: search the likeliest
             ready = [s for s in idle if s.ready is not None]
-            current = min(ready, key=lambda s: (s.estimate, s.bound))
+            current = min(ready, key=lambda s: (s.turns, s.estimate, s.bound))
         counts = True
         if not current.glanced:
             self._look_at(current)
             counts = False
         elif current.ready is None:
             self._prepare(current)
-            if self.crew is not None and self.frame.stages_differ:
-                self._deal(current)
         else:
             self.tell("searching " + describe(current))
-            look_for(current, self.cutoff, self.effort(), self._found)
+            look_for(current, self.cutoff, self._turn_of(current), self._found)
+            current.turns += 1
         self._drop_if_done(current)
         return counts
 
@@ -261,8 +260,11 @@ class Search:
         if not left:
             return None
         likeliest = min(left, key=lambda s: s.bound)
-        is_last = all(s.refined for s in self.open)
-        return likeliest if is_last or likeliest.bound <= AMONG * least else None
+        if all(s.refined for s in self.open):
+            return likeliest
+        lowest = min(s.bound for s in self.open)
+        is_good = likeliest.bound <= min(AMONG * least, SURE * lowest)
+        return likeliest if is_good else None
 
     def _deal(self, search: SplitSearch) -> None:
         if search.ready is None:
@@ -308,6 +310,14 @@ class Search:
         o = self.options
         deadline = self.began + o.time_limit_s
         return Effort(seconds, o.workers, o.seed, o.reproducible, self.stop, deadline)
+
+    def _turn_of(self, search: SplitSearch) -> Effort:
+        """Every split has a turn before the first one has all the time; turns become longer."""
+        effort = self.effort()
+        if self.options.reproducible:
+            return effort
+        share = max(FIRST_TURN * 2**search.turns, self._left() / (4 * len(self.open)))
+        return replace(effort, deadline=min(effort.deadline, time.monotonic() + share))
 
     def bound(self) -> float:
         """A lower bound on the objective of every plan."""

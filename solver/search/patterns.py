@@ -22,7 +22,7 @@ from solver.stages.model import StageModel, UnitCosts, respects
 from solver.stages.pattern import Pattern
 from solver.stages.placement import placement
 
-MOST = 40  # up to this many patterns, each is searched
+MOST = 400  # up to this many patterns, each is searched
 VISITS = 20_000  # partial stage maps looked at before giving up on listing them
 
 

@@ -1,4 +1,4 @@
-"""From a selection and a stage map to plans: order the operators, feed schedules back as cuts."""
+"""From a selection and a stage map to plans: order the operators."""
 
 from __future__ import annotations
 
@@ -8,12 +8,9 @@ from typing import TYPE_CHECKING
 
 from solver.plan.document import Plan
 from solver.schedule import OrderPin
-from solver.search.choose import Choice, choose
-from solver.search.cuts import memory_never_binds, monotone_cut
 from solver.search.goal import Found, found
 from solver.search.order import Ordered, order
 from solver.search.order_pins import broken_orders
-from solver.search.patterns import least_flight
 from solver.search.values import broken
 from solver.stages.figures import StageFigures, figures, fused_chunks
 from solver.stages.model import keeps
@@ -23,10 +20,7 @@ if TYPE_CHECKING:
     from solver.search.effort import Effort
     from solver.search.split import SplitSearch
     from solver.sharding.problem import Selection
-    from solver.sharding.terms import Cut
     from solver.stages.pattern import Pattern
-
-CUTS = 60  # schedules fed back per pattern
 
 
 def schedule(
@@ -59,55 +53,19 @@ def schedule(
     return orders[0]
 
 
-def close_pattern(
-    search: SplitSearch,
-    pattern: Pattern,
-    choice: Choice,
-    cutoff: float,
-    effort: Effort,
-    share: int,
-    keep: Callable[[Found], None],
-) -> float:
-    """Schedule a choice, and feed schedules back as cuts until no selection of the pattern can
-    beat the best plan; a lower bound on its plans is returned."""
-    ready = search.ready
-    assert ready is not None
-    terms = search.terms(pattern, least_flight(ready, pattern), search.capacity)
-    extra = search.unit_penalty(pattern)
-    cuts: list[Cut] = []
-    bound = choice.bound
-
-    def note(plan: Found) -> None:
-        nonlocal cutoff
-        cutoff = min(cutoff, plan.value)
-        keep(plan)
-
-    assert choice.selection is not None
-    ordered = schedule(search, choice.selection, pattern, effort, 1 / share, note)
-    for _ in range(CUTS if search.split.stages > 1 else 0):
-        f = figures(ready.problem, choice.selection, pattern)
-        never = memory_never_binds(f, search.split.microbatches, search.capacity)
-        over = bound >= cutoff * (1 - 1e-9) or ordered.infeasible or effort.is_over()
-        if over or not never:
-            break
-        least = _cut_bound(search, f, ordered)
-        cuts.append(monotone_cut(ready.problem, choice.selection, pattern, f, least))
-        limits = effort.limits(0.2)
-        before = choice.selection
-        choice = choose(ready.tables, terms, cutoff - extra, limits, search.aim(), cuts)
-        bound = max(bound, choice.bound + extra)
-        if choice.selection is None or (ordered.proved and choice.selection == before):
-            break
-        ordered = schedule(search, choice.selection, pattern, effort, 0.2, note)
-    return bound
-
-
-def _cut_bound(search: SplitSearch, f: StageFigures, ordered: Ordered) -> float:
+def cut_bound(search: SplitSearch, f: StageFigures, ordered: Ordered) -> float:
     """What a schedule proves of longer ones. A cut stands for the step time in the objective,
     where it may hold what broken pins cost as well; but not where the step itself is limited
     or has a price."""
     paid = sum(pin.weight or 0.0 for pin in search.order_pins(f))
     return ordered.bound - paid if _weighs_steps(search) else ordered.bound
+
+
+def ordered_within(
+    search: SplitSearch, f: StageFigures, effort: Effort, share: float, ceiling: float
+) -> Ordered:
+    """The best order of some figures that stays within so many bytes."""
+    return _order(search, f, search.order_pins(f), effort, share, ceiling)
 
 
 def _weighs_steps(search: SplitSearch) -> bool:

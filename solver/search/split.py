@@ -26,9 +26,10 @@ from solver.search.patterns import (
     least_flight,
     starts,
 )
+from solver.search.pool import Pool
 from solver.search.proof import applies, prove
 from solver.search.ready import Ready
-from solver.search.scheduling import close_pattern, schedule
+from solver.search.scheduling import schedule
 from solver.search.stagewise.bound import Stagewise
 from solver.search.stagewise.bound import applies as has_stages
 from solver.search.stagewise.deal import Dealer, joined
@@ -74,6 +75,8 @@ class SplitSearch:
         self.ready: Ready | None = None
         self.stagewise: Stagewise | None = None
         self.refined = self.dealt = False
+        self.turns = 0  # how often it has been searched
+        self.pool: Pool | None = None
 
     # ---- bounds ----------------------------------------------------------------------------
 
@@ -260,11 +263,11 @@ class SplitSearch:
     def close(self, bound: float) -> None:
         """Nothing more to do here; `bound` is what was proven."""
         self.bound, self.closed = max(self.bound, bound), True
-        self.ready = self.stagewise = None
+        self.forget()
 
     def forget(self) -> None:
         """Let go of all tables."""
-        self.ready = self.stagewise = None
+        self.ready = self.stagewise = self.pool = None
 
     def memory_floor(self) -> float:
         """Bytes every plan of this split needs; infinite when pins leave a unit no stage."""
@@ -330,7 +333,8 @@ class SplitSearch:
         self.estimate = min(self.estimate, climb.polish(selection, pattern, cutoff, report))
 
     def search(self, cutoff: float, effort: Effort, report: Callable[[Found], None]) -> None:
-        """Look for plans below `cutoff`; the split is closed afterwards, with the best bound."""
+        """Look for plans below `cutoff`. Where stage maps are few the search can go on later;
+        otherwise the split is closed afterwards, with the best bound."""
         assert self.ready is not None
         best = cutoff
 
@@ -340,14 +344,14 @@ class SplitSearch:
                 best = found.value
                 report(found)
 
-        patterns = all_patterns(self.ready)
-        if patterns is not None:
-            bounds = []
-            for pattern in patterns:
-                search = self.by_stages(pattern) if self.differs else self
-                search.bound = self.bound
-                bounds.append(search._try(pattern, best, effort, keep, len(patterns)))
-            self.close(min(bounds, default=math.inf))
+        if self.pool is None:
+            patterns = all_patterns(self.ready)
+            self.pool = None if patterns is None else Pool(self, patterns)
+        if self.pool is not None:
+            self.pool.run(best, effort, keep)
+            self.bound = max(self.bound, self.pool.bound)
+            if self.pool.is_done:
+                self.close(self.bound)
         else:
             climb = Climb(self, effort, thorough=True)
             climb.run(best, keep)
@@ -402,25 +406,6 @@ class SplitSearch:
             and not (pin.nodes or pin.stores)
             and not all(keeps(w, pattern) for w in pin.units)
         )
-
-    def _try(
-        self,
-        pattern: Pattern,
-        cutoff: float,
-        effort: Effort,
-        keep: Callable[[Found], None],
-        share: int,
-    ) -> float:
-        """Search one pattern; a lower bound on its plans is returned."""
-        if effort.is_over() or self.bound >= cutoff * (1 - 1e-9):
-            return self.bound
-        assert self.ready is not None
-        held = least_flight(self.ready, pattern)
-        choice = self.choose(pattern, held, cutoff, effort.limits(1 / share))
-        bound = max(choice.bound, self.bound)
-        if choice.selection is None or bound >= cutoff:
-            return bound
-        return max(bound, close_pattern(self, pattern, choice, cutoff, effort, share, keep))
 
     def order_pins(self, f: StageFigures) -> tuple[OrderPin, ...]:
         """The pins on the order of operators."""

@@ -28,7 +28,12 @@ from solver.sharding.edges import EdgeBuilder
 from solver.sharding.problem import Labels, Node, ShardingProblem, Store
 from solver.space.fold import UnitClass, Wiring
 from solver.space.mesh import Split, interchangeable, whole_axes
-from solver.space.strategies import WHOLE_AXES, assignments, choose_space, uniform_assignments
+from solver.space.strategies import (
+    assignments,
+    choose_space,
+    uniform_assignments,
+    whole_axes_space,
+)
 
 _Likeness = tuple[int, int, int]  # class of units that are alike, operator, number of the input
 
@@ -151,7 +156,7 @@ class _Builder:
         )
         if self.frame.whole_axes:
             self.groups = whole_axes(self.split.sharding, self.frame.named)
-            self.space = WHOLE_AXES
+            self.space = whole_axes_space(self.groups)
         else:
             self.groups = interchangeable(self.split.sharding, self.frame.named)
             self.space = choose_space(largest, self.groups)
@@ -409,5 +414,5 @@ class _Builder:
             self.node_of_tensor,
             self.store_of_parameter,
             self._space(),
-            self.coarse or self.space.sharers == 1,
+            self.coarse or self.space.is_uniform,
         )

@@ -30,11 +30,14 @@ class Domain:
 
 def hard_domain(problem: ShardingProblem, pins: Sequence[PinMasks]) -> Domain | None:
     """What the hard pins leave; None when a node or a store has nothing left, or when a pin asks
-    for a recomputation that the training settings rule out."""
+    for a recomputation that the training settings or another pin rule out."""
     ruled_out = {"auto": None, "none": True, "full": False}[problem.spec.train.recompute]
+    asked: dict[int, bool] = {}
     for wish in (w for pin in pins if pin.is_hard for w in pin.units):
-        if wish.again is not None and (wish.again != wish.inverted) is ruled_out:
-            return None
+        if wish.again is not None:
+            again = wish.again != wish.inverted
+            if again is ruled_out or asked.setdefault(wish.unit, again) != again:
+                return None
     nodes: list[Bools] = [np.ones(node.size, dtype=bool) for node in problem.nodes]
     stores: list[Bools] = [store.costs.legal.copy() for store in problem.stores]
     for pin in pins:

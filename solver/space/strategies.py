@@ -25,27 +25,37 @@ from solver.space.mesh import Interchangeable
 Assignments = npt.NDArray[np.int8]  # [strategy, sub-axis] -> position in the list of choices
 
 WHOLE_SPACE = 130
-MOST = 4000  # strategies of one operator, before divisibility
+MOST = 800  # strategies of one operator, before divisibility
+ANY = 99  # as many choices to a group as it has sub-axes
 
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """Which assignments are kept: all (`ordered` False), or ordered ones in which one group of
-    sub-axes is shared by at most `sharers` choices. `words` are for the plan document."""
+    """Which assignments are kept: all (`ordered` False), or ordered ones in which each group of
+    sub-axes is shared by at most `sharers` choices (none given: any number). `words` are for the
+    plan document."""
 
     ordered: bool
-    sharers: int
+    sharers: tuple[int, ...]
     words: str
 
+    @property
+    def is_uniform(self) -> bool:
+        """Whether every group goes to one choice as a whole."""
+        return self.ordered and set(self.sharers) <= {1}
 
-WHOLE = Space(False, MOST, "whole")
-WHOLE_AXES = Space(True, 1, "every mesh axis is cut whole, but for parts of it that pins name")
+    def of_group(self, number: int) -> int:
+        """By how many choices a group may be shared."""
+        return self.sharers[number] if self.sharers else ANY
 
 
-def _ordered(sharers: int) -> Space:
-    words = "interchangeable sub-axes go to indices in one fixed order"
-    few = f", at most {sharers} indices to a group" if sharers < MOST else ""
-    return Space(True, sharers, words + few)
+WHOLE = Space(False, (), "whole")
+WHOLE_WORDS = "every mesh axis is cut whole, but for parts of it that pins name"
+
+
+def whole_axes_space(groups: Sequence[Interchangeable]) -> Space:
+    """Every group is cut as one."""
+    return Space(True, (1,) * len(groups), WHOLE_WORDS)
 
 
 def choose_space(most_choices: int, groups: Sequence[Interchangeable]) -> Space:
@@ -53,11 +63,18 @@ def choose_space(most_choices: int, groups: Sequence[Interchangeable]) -> Space:
     width = sum(len(g.positions) for g in groups)
     if most_choices**width <= WHOLE_SPACE:
         return WHOLE
-    for sharers in (MOST, 3, 2, 1):
-        sizes = [_count(most_choices, len(g.positions), sharers) for g in groups]
-        if math.prod(sizes) <= MOST:
-            return _ordered(sharers)
-    return _ordered(1)
+    words = "interchangeable sub-axes go to indices in one fixed order"
+    best, size = (1,) * len(groups), 0
+    for sharers in itertools.product((ANY, 3, 2, 1), repeat=len(groups)):
+        counts = [
+            _count(most_choices, len(g.positions), n) for g, n in zip(groups, sharers, strict=True)
+        ]
+        if size < math.prod(counts) <= MOST:
+            best, size = sharers, math.prod(counts)
+    if set(best) == {ANY}:
+        return Space(True, best, words)
+    least = min(best)
+    return Space(True, best, f"{words}, at most {least} indices to a group")
 
 
 def _count(choices: int, length: int, sharers: int) -> int:
@@ -84,7 +101,7 @@ def assignments(
 ) -> Assignments:
     """Rows that give each of `width` sub-axes one of `choices` values (0 .. choices - 1).
 
-    For `WHOLE_AXES`, groups are those of `solver.space.mesh.whole_axes`. Splits ask for the same
+    For `whole_axes_space`, groups are those of `solver.space.mesh.whole_axes`. Splits ask for the same
     rows again and again, so they are kept and cannot be written to.
     """
     return _assignments(choices, width, tuple(groups), space)
@@ -107,7 +124,9 @@ def _all_assignments(
     if not space.ordered:
         rows = np.array(list(itertools.product(range(choices), repeat=width)), dtype=np.int8)
         return rows.reshape(-1, width)
-    per_group = [_sequences(choices, len(g.positions), space.sharers) for g in groups]
+    per_group = [
+        _sequences(choices, len(g.positions), space.of_group(n)) for n, g in enumerate(groups)
+    ]
     order = [p for g in groups for p in g.positions]
     combined = np.array(
         [list(itertools.chain.from_iterable(row)) for row in itertools.product(*per_group)],

@@ -322,5 +322,5 @@ def onto_simplex(values: Floats, total: float) -> Floats:
     Subgradient Optimization", 1974)."""
     ordered = np.sort(values)[::-1]
     excess = (np.cumsum(ordered) - total) / np.arange(1, len(values) + 1)
-    last = int(np.flatnonzero(ordered > excess)[-1])
+    last = int(np.flatnonzero(ordered >= excess)[-1])
     return np.asarray(np.maximum(values - excess[last], 0.0))

@@ -40,6 +40,7 @@ from solver.stages.placement import placement
 
 SHARES = (0.0, 0.04, 0.08, 0.15, 0.25, 0.4, 0.65, 1.0, 1.8, 4.0, 20.0)
 """Prices on bytes: the whole capacity costs this share of the time of a stage."""
+FIRST = (0, 5, 10)  # numbers of the prices that are looked at first
 GRAIN = 5e-4  # relative: how closely the bound is found
 ROUNDS = 16  # of asking messages for the prices that decide
 STRIDE = 3  # prices between those asked first
@@ -143,12 +144,18 @@ class Stagewise:
         return self.alone.least(kind, np.concatenate([self._phases(), work]))
 
     def _grid(self, kind: Kind, modes: set[int]) -> Floats:
-        """[mode, price, held]; a mode that is never read is as the other one."""
-        static = np.repeat(self.prices, len(self.held)).tolist()
-        held = np.outer(self.prices, self.held).ravel().tolist()
+        """[mode, price, held] from few prices: what is least is concave in the price, so between
+        two of them it is above the line. A mode that is never read is as the other one."""
+        few = [p for p in FIRST if p < len(self.prices)]
+        static = np.repeat(self.prices[few], len(self.held)).tolist()
+        held = np.outer(self.prices[few], self.held).ravel().tolist()
         asked = [rows(self.m, mode == AGAIN, static, held) for mode in sorted(modes)]
         found = self.alone.least(kind, np.concatenate(asked))
-        grid = found.reshape(len(modes), len(self.prices), len(self.held))
+        coarse = found.reshape(len(modes), len(few), len(self.held))
+        grid = np.empty((len(modes), len(self.prices), len(self.held)))
+        for mode in range(len(modes)):
+            for g in range(len(self.held)):
+                grid[mode, :, g] = np.interp(self.prices, self.prices[few], coarse[mode, :, g])
         return np.broadcast_to(grid, (2, *grid.shape[1:]))
 
     # ---- the bound -------------------------------------------------------------------------
