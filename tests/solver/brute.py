@@ -74,11 +74,14 @@ class _Search:
         self.soft = [x for x in spec.limits if x.weight is not None]
         self.steps = min((x.value for x in self.hard if x.quantity == "step_time"), default=1e30)
         self.places: dict[Place, list[str]] = {}
-        for name in self.space.wiring.parameters:
-            self.places.setdefault(self.space.first_read(name), []).append(name)
 
     def consider(self, base: Decisions) -> None:
         """Try every storage and order of a base."""
+        operators = self.spec.graph.operators
+        stage_of = {op.unit: base.operators[op.name].stage for op in operators}
+        self.places = {}
+        for name in self.space.wiring.parameters:
+            self.places.setdefault(self.space.first_read(name, stage_of), []).append(name)
         plain = self._price(base)
         if not self._kept(plain, storage=False):
             return

@@ -1,14 +1,15 @@
 """Every plan of a tiny spec, parameter storage and schedule aside (`solver/README.md`, section 1).
 
-Layers of one fold share their strategies; recomputation is a choice only for layers of a repeat and
-for units that a hard pin names.
+Layers of one fold share their strategies, in a chain of stages only those of one stage (where the
+objective is time); recomputation is a choice only for layers of a repeat and for units that a hard
+pin names.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from dsl.spec import (
     CutOver,
@@ -25,8 +26,9 @@ from dsl.spec import (
 from solver.verify.decisions import Cuts, Decisions, OperatorChoice, ParameterChoice, TensorChoice
 from solver.verify.wiring import Wiring, wire
 
-Place = tuple[int, int, int]
-"""Fold, operator number in its unit, operand number (-1: the operator itself)."""
+Place = tuple[int, int, int, int]
+"""Fold, its stage (0 where stages share), operator number in its unit, operand number (-1: the
+operator itself)."""
 
 
 class Space:
@@ -43,16 +45,21 @@ class Space:
                 for read in self.wiring.readers.get(name, ())
             }
         )
+        names = [unit.name for unit in spec.graph.units]
+        is_chain = all(pair in self.edges for pair in itertools.pairwise(names))
+        one_chunk = spec.train.pipeline.chunks == 1
+        self.stages_differ = is_chain and one_chunk and spec.objective[0] != "memory"
 
-    def place(self, operator: Operator, operand: int = -1) -> Place:
-        """What members of a fold have in common."""
+    def place(self, operator: Operator, stage_of: Mapping[str, int], operand: int = -1) -> Place:
+        """What members of a fold have in common under a stage map."""
         unit = next(u for u in self.spec.graph.units if u.name == operator.unit)
-        return (self.fold_of[unit.name], unit.operators.index(operator.name), operand)
+        stage = stage_of[unit.name] if self.stages_differ else 0
+        return (self.fold_of[unit.name], stage, unit.operators.index(operator.name), operand)
 
-    def first_read(self, tensor: str) -> Place:
+    def first_read(self, tensor: str, stage_of: Mapping[str, int]) -> Place:
         """The place of a tensor's first reader."""
         read = self.wiring.readers[tensor][0]
-        return self.place(read.operator, read.operand)
+        return self.place(read.operator, stage_of, read.operand)
 
     def bases(self) -> Iterator[Decisions]:
         """All decisions with every parameter whole on every device and no schedule."""
@@ -118,24 +125,30 @@ class Space:
         recomputed: dict[str, bool],
     ) -> Iterator[Decisions]:
         graph = self.spec.graph
-        cuts = {self.place(op): operator_cuts(op, free, microbatches) for op in graph.operators}
+        cuts = {
+            self.place(op, stage_of): operator_cuts(op, free, microbatches)
+            for op in graph.operators
+        }
         layouts: dict[Place, list[tuple[Cuts, tuple[str, ...]]]] = {}
         for name in self.wiring.readers:
             if len(self.wiring.readers[name]) > 1:
-                layouts[self.first_read(name)] = self.layouts(name, free, microbatches)
+                layouts[self.first_read(name, stage_of)] = self.layouts(name, free, microbatches)
         for chosen in itertools.product(*cuts.values(), *layouts.values()):
             cut = dict(zip(cuts, chosen[: len(cuts)], strict=True))
             layout = dict(zip(layouts, chosen[len(cuts) :], strict=True))
             yield Decisions(
                 operators={
                     op.name: OperatorChoice(
-                        cut[self.place(op)], stage_of[op.unit], recomputed[op.unit]
+                        cut[self.place(op, stage_of)], stage_of[op.unit], recomputed[op.unit]
                     )
                     for op in graph.operators
                 },
-                tensors={n: TensorChoice(*layout[self.first_read(n)]) for n in self.wiring.shared},
+                tensors={
+                    n: TensorChoice(*layout[self.first_read(n, stage_of)])
+                    for n in self.wiring.shared
+                },
                 parameters={
-                    name: ParameterChoice(self._used(name, cut, layout), ())
+                    name: ParameterChoice(self._used(name, cut, layout, stage_of), ())
                     for name in self.wiring.parameters
                 },
                 pipeline=tuple(pipeline),
@@ -162,11 +175,12 @@ class Space:
         name: str,
         cut: dict[Place, Cuts],
         layout: dict[Place, tuple[Cuts, tuple[str, ...]]],
+        stage_of: Mapping[str, int],
     ) -> Cuts:
         readers = self.wiring.readers[name]
         if len(readers) > 1:
-            return layout[self.first_read(name)][0]
-        chosen = dict(cut[self.place(readers[0].operator)])
+            return layout[self.first_read(name, stage_of)][0]
+        chosen = dict(cut[self.place(readers[0].operator, stage_of)])
         dims = [dim.name for dim in self.spec.graph.tensors[name].dims]
         pairs = zip(dims, readers[0].use.indices, strict=True)
         return tuple((dim, chosen[index]) for dim, index in pairs if index in chosen)
