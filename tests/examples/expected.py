@@ -18,9 +18,9 @@ class Expected:
 EXPECTED = {
     "llama3_8b": Expected(8, 32, 0.15),
     "llama3_70b_megatron": Expected(12, 64, 0.55),
-    "llama3_405b": Expected(10, 16_384, 0.5, stages=16),
+    "llama3_405b": Expected(12, 16_384, 0.5, stages=16),
     "mixtral_8x7b": Expected(8, 32, 0.2),
-    "deepseek_v3": Expected(12, 2048, 0.6, stages=16),
+    "deepseek_v3": Expected(15, 2048, 0.6, stages=16),
     "long_context": Expected(8, 16, 0.1, stages=1),
     "qwen2_5_72b": Expected(10, 64, 0.3, stages=4),
     "vision_language": Expected(6, 8, 0.02),
