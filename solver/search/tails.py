@@ -52,8 +52,15 @@ def mean_tails(problem: ShardingProblem) -> list[Factors]:
 _GATHERS: Factors = {Quantity.REGATHER: 1.0}
 
 
-def stage_tails(problem: ShardingProblem, pattern: Pattern, stage: int) -> list[Floats]:
-    """[class, part, quantity] of every function of a stage under a pattern."""
+def stage_tails(problem: ShardingProblem, pattern: Pattern) -> list[list[Floats]]:
+    """For every stage under a pattern the [class, part, quantity] of its functions; as many for
+    each, the first ones more than once where there are fewer."""
+    found = [_tails(problem, pattern, stage) for stage in range(pattern.stages)]
+    most = max(len(tails) for tails in found)
+    return [tails + [tails[0]] * (most - len(tails)) for tails in found]
+
+
+def _tails(problem: ShardingProblem, pattern: Pattern, stage: int) -> list[Floats]:
     units = [u for u, s in enumerate(pattern.stage_of) if s == stage]
     once = _sum(problem, pattern, units, {Quantity.STEP: 1.0})
     if problem.spec.train.overlap != "scheduled":

@@ -77,14 +77,12 @@ def stage_terms(
     time, ramps = [], []
     above = leading(problem, pattern)
     own = {**dict.fromkeys(WORK, m), Quantity.AGAIN: m}
-    stage_of_row = []
+    tails = stage_tails(problem, pattern)
     for s in range(pattern.stages):
         row = unit_factors(number.units[s], number.again[s], own)
         for t in above[s]:
             row = row + unit_factors(chunks.units[t], chunks.again[t], {Quantity.FORWARD: 1.0})
-        tails = stage_tails(problem, pattern, s)
-        time += [row + tail for tail in tails]
-        stage_of_row += [s] * len(tails)
+        time += [row + tail for tail in tails[s]]
         if above[s]:
             ramps.append(_ramp(pattern, chunks, number, s, above[s], m, fused))
     held = np.array(in_flight, dtype=np.float64)[:, None, None]
@@ -94,7 +92,7 @@ def stage_terms(
     memory[..., Quantity.SAVED_B] = memory[..., Quantity.SAVED_W] = saved
     memory[..., Quantity.KEPT] = again
     memory[..., Quantity.STATIC] = number.units
-    held_time, held_memory = _held(problem, number, stage_of_row, len(ramps))
+    held_time, held_memory = _held(problem, number, len(tails[0]), len(ramps))
     return StageTerms(
         np.array(time + ramps), memory, held_time, held_memory, number, capacity, soft
     )
@@ -125,18 +123,19 @@ def _ramp(
 
 
 def _held(
-    problem: ShardingProblem, number: Counts, stage_of_row: list[int], ramps: int
+    problem: ShardingProblem, number: Counts, tails: int, ramps: int
 ) -> tuple[Floats, Floats]:
     """Factors of parameters that each stage holds once, per row of times and per stage."""
     stages = len(number.units)
-    time = np.zeros((len(stage_of_row) + ramps, len(problem.stores), COUNT))
+    time = np.zeros((tails * stages + ramps, len(problem.stores), COUNT))
     memory = np.zeros((stages, len(problem.stores), COUNT))
     for j, store in enumerate(problem.stores):
         if store.per_unit:
             continue
         holds = np.flatnonzero(number.units[:, list(store.holders), 0].sum(axis=1) > 0)
         memory[holds, j, Quantity.STATIC] = 1.0
-        time[np.flatnonzero(np.isin(stage_of_row, holds)), j, Quantity.STEP] = 1.0
+        for tail in range(tails):
+            time[tails * holds + tail, j, Quantity.STEP] = 1.0
     return time, memory
 
 

@@ -34,14 +34,12 @@ def stage_times(plan: Plan, holdings: Sequence[Holding]) -> Times:
     """Price every stage of a plan."""
     charges = tuple(_with_repeats(plan, _charges(plan, holdings)))
     by_unit = {unit.name: dict.fromkeys(_PHASES, 0.0) for unit in plan.spec.graph.units}
+    seconds = [dict.fromkeys(_PHASES, 0.0) for _ in plan.places]
     for charge in charges:
         by_unit[charge.unit][charge.phase] += charge.seconds
+        seconds[plan.virtual_stage_of[charge.unit]][charge.phase] += charge.seconds
     virtual = tuple(
-        _virtual_stage(
-            {p: sum(by_unit[u.name][p] for u in plan.units_in(number)) for p in _PHASES},
-            is_fused(plan, number),
-        )
-        for number in range(len(plan.places))
+        _virtual_stage(by_phase, is_fused(plan, number)) for number, by_phase in enumerate(seconds)
     )
     costs = {held.name: step_cost(plan, held) for held in holdings}
     works = _step_works(plan, holdings, costs, by_unit)
