@@ -107,7 +107,7 @@ def runs(draw: st.DrawFn, train: str) -> Run:
 
 
 QUICK = settings(
-    max_examples=12,
+    max_examples=8,
     deadline=None,
     derandomize=True,
     phases=(Phase.explicit, Phase.generate),
@@ -212,7 +212,7 @@ def test_a_folded_plan_is_an_unfolded_plan_with_equal_figures(body: str, tmp_pat
     assert checked > 30
 
 
-@settings(QUICK, max_examples=6)
+@settings(QUICK, max_examples=4)
 @given(
     run=runs("microbatches 1..2 pipeline 1..2 stages recompute auto"),
     share=st.sampled_from((None, 0.95, 0.85)),
