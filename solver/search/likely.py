@@ -9,6 +9,7 @@ from dsl.spec import Spec
 from solver.search.goal import Goal
 from solver.search.split import SplitSearch
 
+UNLIKELY, SLOW = 0.05, 0.02  # per doubling: how much later to look at a split
 ROOM = 0.6  # of a device's memory is left to what the forward saves
 
 
@@ -28,15 +29,26 @@ class Likely:
         )
 
     def promise(self, search: SplitSearch) -> tuple[float, float]:
-        """Likely good splits first: as few micro-batches as fill the pipeline, leave about one
-        sample to a device and let what the forward saves fit; then few stages."""
+        """Likely good splits first, of equally likely ones those with few stages."""
+        distance = self._distance(search)
+        return (distance + 0.25 * math.log2(search.split.stages), search.bound)
+
+    def soon(self, search: SplitSearch) -> tuple[float, float]:
+        """Splits of low bound first, a few per cent for micro-batches that are far from likely, and
+        for many devices to a stage, which have many ways to cut and take long to bound."""
+        devices = self.spec.mesh.devices / search.split.stages
+        dearer = UNLIKELY * self._distance(search) + SLOW * math.log2(devices)
+        return (search.bound * (1.0 + dearer), search.bound)
+
+    def _distance(self, search: SplitSearch) -> float:
+        """How far the micro-batches are from as few as fill the pipeline, leave about one sample to
+        a device and let what the forward saves fit."""
         split = search.split
         devices = self.spec.mesh.devices / split.stages
         samples = self.batch / devices
         fitting = self.saved_bytes / (ROOM * self.goal.capacity * devices)
         wanted = max(samples, 2.0 * split.stages, fitting, 1.0)
-        distance = abs(math.log2(split.microbatches / wanted))
-        return (distance + 0.25 * math.log2(split.stages), search.bound)
+        return abs(math.log2(split.microbatches / wanted))
 
     def next_sketch(
         self,

@@ -22,7 +22,6 @@ from solver.space.mesh import splits
 
 GLANCE_SHARE = 0.3  # of the time limit
 SKETCH_SHARE = 0.6  # of the time limit
-FIRST_SHARE = 0.2  # where sketches are only for a first plan
 FAR = 1.1  # neighbours of plans this much worse than the best are not sketched
 SKETCH_SECONDS = 1.0  # per split, for its searches
 SKETCHES = 12  # splits sketched when runs must repeat
@@ -144,11 +143,12 @@ class Search:
         self.crew.ask(step, numbers, self.cutoff, max(0.0, self._left()))
 
     def _next_refined(self, waiting: Sequence[SplitSearch]) -> list[SplitSearch]:
-        """In turn the split of least bound, which holds the bound of all down, and the likeliest,
-        whose bound tells where to look for plans."""
+        """In turn the split of least bound, which holds the bound of all down, and a likely one,
+        whose bound tells where to look for plans. The latter alone at first: with a good plan at
+        hand bounds are sooner high enough."""
         rough = [s for s in waiting if s.glanced and not s.refined and s.ready is None]
-        self.turn = not self.turn
-        key = self.likely.promise if self.turn else (lambda s: (s.bound, 0.0))
+        self.turn = not self.turn or not any(s.dealt for s in self.all)
+        key = self.likely.soon if self.turn else (lambda s: (s.bound, 0.0))
         return sorted(rough, key=key)[:1]
 
     def _is_busy(self, search: SplitSearch) -> bool:
@@ -178,12 +178,13 @@ class Search:
 
     def _sketch(self) -> None:
         """First plans from coarse strategies: for every pipeline the likeliest micro-batch count,
-        then the neighbours of the best plans, for a share of the time or a number of splits."""
+        then the neighbours of the best plans, for a share of the time or a number of splits. One is
+        enough where stages can be dealt."""
         done: dict[int, float] = {}  # number in self.all -> value of the sketch
-        share = FIRST_SHARE if self.frame.stages_differ else SKETCH_SHARE
         while not (self.stop.is_set() or self._over()):
-            late = self._left() < (1 - share) * self.options.time_limit_s
-            if self.best and (len(done) >= SKETCHES if self.options.reproducible else late):
+            late = self._left() < (1 - SKETCH_SHARE) * self.options.time_limit_s
+            enough = len(done) >= SKETCHES if self.options.reproducible else late
+            if self.best and (enough or self.frame.stages_differ):
                 return
             self._collect()
             near = FAR * self.cutoff if self.best else math.inf
@@ -260,8 +261,8 @@ class Search:
         if not left:
             return None
         likeliest = min(left, key=lambda s: s.bound)
-        if all(s.refined for s in self.open):
-            return likeliest
+        if all(s.refined for s in self.open) or not any(s.dealt for s in self.all):
+            return likeliest  # a plan within reach makes all other bounds cheaper
         lowest = min(s.bound for s in self.open)
         is_good = likeliest.bound <= min(AMONG * least, SURE * lowest)
         return likeliest if is_good else None

@@ -242,6 +242,7 @@ class Stagewise:
         if dealt is not None:
             return set()
         found: set[Asked] = set()
+        late: set[Asked] = set()  # of one unit in each stage: asked when the price is known
         stay = np.minimum(self.phases[1, self.kind], self.phases[1, self.entering])
         start = 0
         for s in range(self.stages):
@@ -252,22 +253,32 @@ class Stagewise:
             if self.by_order:
                 flight = float(min(self.m, self.stages - s))
             units = slice(start + 1, stop + 1)
-            here = {int(self.entering[start]), *self.kind[units].tolist()}
+            here = set(self.kind[units].tolist())
+            entering = {int(self.entering[start])}
             free = int((self.mode[start : stop + 1] == EITHER).sum())
             count = int(again[start])
             modes = {PLAIN} if count == 0 else ({AGAIN} if count == free else {PLAIN, AGAIN})
-            found |= self._unknown(int(prices[start]), flight, here, modes)
+            price = int(prices[start])
+            found |= self._unknown(price, flight, here, modes, (STRIDE, 1))
+            late |= self._unknown(price, flight, entering - here, modes, (0,))
             if stop <= start:
                 break
             start = stop
-        return found
+        return found or late
 
-    def _unknown(self, price: int, flight: float, kinds: set[int], modes: set[int]) -> set[Asked]:
+    def _unknown(
+        self,
+        price: int,
+        flight: float,
+        kinds: set[int],
+        modes: set[int],
+        steps: tuple[int, ...],
+    ) -> set[Asked]:
         """What is least is concave in the price: its top is looked for in long steps, then in short
         ones around the best price known."""
         g = int(np.searchsorted(self.held, flight, side="right")) - 1
         near = {g, min(g + 1, len(self.held) - 1)} if flight > self.held[g] else {g}
-        for step in (STRIDE, 1):
+        for step in steps:
             prices = {price - step, price, price + step} & set(range(len(self.prices)))
             found = {
                 (n, mode, p, held)
