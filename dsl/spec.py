@@ -66,6 +66,10 @@ class SubAxis:
         (only,) = self.links
         return only
 
+    def seen_by(self, kind: int) -> SubAxis:
+        """The sub-axis with the link of one kind."""
+        return replace(self, links=(self.links[kind],))
+
 
 @dataclass(frozen=True, slots=True)
 class Axis:
@@ -116,8 +120,8 @@ class Mesh:
         """The mesh as if all its devices were of one kind: what a device of this kind knows of it,
         with its own links."""
         axes = tuple(
-            replace(a, parts=tuple(replace(p, links=(p.links[kind],)) for p in a.parts))
-            for a in self.axes
+            replace(axis, parts=tuple(part.seen_by(kind) for part in axis.parts))
+            for axis in self.axes
         )
         return Mesh(self.name, (self.kinds[kind],), axes, self.span)
 

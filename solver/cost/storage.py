@@ -28,11 +28,12 @@ class StorageTable:
     `options[z]` gives a level per mesh axis (of those with sharding sub-axes); `table` is
     [quantity, l, z]; `legal[l, z]`; `gathered[l, z]` bytes of the whole parameter while it is
     gathered (0 when it is not); `shared[l, z]` bytes that stages holding the same parameter
-    exchange; `reduce[l, z]` and `regather[l, z]` seconds per step on the communication stream, what
-    a share of overlap leaves of them (0 of a parameter that several operators read). `sets[what][l,
-    z]` are the sub-axes ([.., a]) over which parameters (3), gradients (2), optimizer (1) are
-    stored; `used_cuts[l]` those that cut the used layout, `reduced[l]` those the gradient is
-    partial over; `local[l]` elements on a device in the used layout.
+    exchange; `reduce[k, l, z]` and `regather[k, l, z]` seconds per step on the communication stream
+    of every kind of devices, what a share of overlap leaves of them (0 of a parameter that several
+    operators read). `sets[what][l, z]` are the sub-axes ([.., a]) over which parameters (3),
+    gradients (2), optimizer (1) are stored; `used_cuts[l]` those that cut the used layout,
+    `reduced[l]` those the gradient is partial over; `local[l]` elements on a device in the used
+    layout.
     """
 
     options: tuple[tuple[int, ...], ...]
@@ -118,8 +119,8 @@ def storage_table(
         legal=legal,
         gathered=np.where(sets[3].any(axis=-1), local * precision.parameter_bytes, 0.0),
         shared=local * optimizer.gradient_bytes / size[1] * trained,
-        reduce=times.reduce * (cover is not None),
-        regather=times.regather * (cover is not None),
+        reduce=times.reduce[None] * (cover is not None),
+        regather=times.regather[None] * (cover is not None),
         sets=sets,
         used_cuts=~free,
         reduced=reduced,

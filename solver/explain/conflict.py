@@ -140,7 +140,7 @@ class Explainer:
         """The least limit, to a hundredth of it, under which a plan was found."""
         step = max(limit.value / 100, 2**30 / 10)
         low = limit.value
-        high = max(self.spec.mesh.device.memory_bytes, 2 * low)
+        high = max(2 * low, *(device.memory_bytes for device in self.spec.mesh.kinds))
         if self._verdict(rest, replace(limit, value=high)) is not Verdict.YES:
             return None
         while high - low > step:

@@ -43,7 +43,7 @@ def feasible(spec: Spec, seconds: float, options: Options, stop: threading.Event
         if stop.is_set():
             return Verdict.UNKNOWN
         search.prepare(goal.step_limit)
-        if search.closed or search.memory_floor() > goal.capacity:
+        if search.closed or search.lacks_memory():
             continue
         if search.any_plan(effort, coarse=False):
             return Verdict.YES

@@ -13,7 +13,7 @@ from solver.cost.collectives import all_reduce_seconds, degrees_of, scatter_seco
 from solver.cost.compute import evaluate
 from solver.cost.operators import OperatorStates, has_gradient
 from solver.cost.quantities import Quantity
-from solver.cost.redistribution import COLLECTIVE_NAMES, NONE, PARTIAL, States, redistribute
+from solver.cost.redistribution import COLLECTIVE_NAMES, NONE, PARTIAL, States, Wires, redistribute
 from solver.cost.storage import Bools
 from solver.sharding.problem import Selection, ShardingProblem
 from solver.stages.pattern import Pattern
@@ -45,7 +45,7 @@ class Communication:
 
     def __post_init__(self) -> None:
         self.costing = self.problem.costing
-        self.wires = self.costing.wires
+        self.sizes = self.costing.wires.sizes
         self.names = [part.name for part in self.problem.split.sharding]
         self.m = self.problem.split.microbatches
         units = self.problem.spec.graph.units
@@ -107,6 +107,13 @@ class Communication:
             }
         )
 
+    def _kind(self, unit: str) -> int:
+        """The kind of the devices that a unit is on."""
+        return self.problem.split.kinds[self.pattern.stage_of[self.unit_number[unit]]]
+
+    def _wires(self, unit: str) -> Wires:
+        return self.problem.costings[self._kind(unit)].wires
+
     def _forward(self, op: Operator, tensor: str | None, calls: Iterable[Call]) -> None:
         """Calls in F, and again in B where the unit is recomputed."""
         again = self.pattern.again[self.unit_number[op.unit]]
@@ -115,11 +122,11 @@ class Communication:
             if again:
                 self._add(op.name, tensor, "B", self.m, c)
 
-    def _move(self, source: States, target: States, tensor: str) -> tuple[Call, ...]:
-        whole = self.costing.whole_bytes(tensor)
-        key = (source.tobytes(), target.tobytes(), whole)
+    def _move(self, source: States, target: States, tensor: str, unit: str) -> tuple[Call, ...]:
+        whole, wires = self.costing.whole_bytes(tensor), self._wires(unit)
+        key = (source.tobytes(), target.tobytes(), whole, id(wires))
         if key not in self._moves:
-            steps = redistribute(source, target, whole, self.wires)
+            steps = redistribute(source, target, whole, wires)
             self._moves[key] = tuple(
                 Call(
                     name,
@@ -143,11 +150,11 @@ class Communication:
         source, reader = self._row(made), self._row(op.name)
         produced = self._pick(made, source.as_produced(result))
         as_read = self._pick(op.name, reader.as_read(read.position))
-        self._forward(op, tensor, self._move(produced, as_read, tensor))
+        self._forward(op, tensor, self._move(produced, as_read, tensor, op.unit))
         if self._flows(tensor) and has_gradient(op, read.position):
             gradient = self._pick(op.name, reader.gradient(read.position))
             needed = self._pick(made, source.needed_gradient(result))
-            self._back(op, tensor, "B", self._move(gradient, needed, tensor))
+            self._back(op, tensor, "B", self._move(gradient, needed, tensor, op.unit))
 
     def _flows(self, tensor: str) -> bool:
         return self.problem.spec.graph.tensors[tensor].needs_gradient
@@ -162,17 +169,17 @@ class Communication:
         if made is not None:
             source = self._row(made[0])
             produced = self._pick(made[0], source.as_produced(made[1]))
-            self._forward(first, tensor, self._move(produced, whole, tensor))
+            self._forward(first, tensor, self._move(produced, whole, tensor, first.unit))
             if self._flows(tensor) and any(has_gradient(op, n) for op, n in uses):
                 needed = self._pick(made[0], source.needed_gradient(made[1]))
-                self._back(first, tensor, "B", self._move(hub, needed, tensor))
+                self._back(first, tensor, "B", self._move(hub, needed, tensor, first.unit))
         for op, number in uses:
             reader = self._row(op.name)
             as_read = self._pick(op.name, reader.as_read(number))
-            self._forward(op, tensor, self._move(whole, as_read, tensor))
+            self._forward(op, tensor, self._move(whole, as_read, tensor, op.unit))
             if self._flows(tensor) and has_gradient(op, number):
                 gradient = self._pick(op.name, reader.gradient(number))
-                self._back(op, tensor, "B", self._move(gradient, hub, tensor))
+                self._back(op, tensor, "B", self._move(gradient, hub, tensor, op.unit))
 
     def _shared_parameter(self, tensor: str) -> None:
         hub = self._hub(tensor)
@@ -181,27 +188,28 @@ class Communication:
             op = self.problem.wiring.operator[read.operator]
             reader = self._row(op.name)
             as_read = self._pick(op.name, reader.as_read(read.position))
-            self._forward(op, tensor, self._move(used, as_read, tensor))
+            self._forward(op, tensor, self._move(used, as_read, tensor, op.unit))
             if has_gradient(op, read.position):
                 gradient = self._pick(op.name, reader.gradient(read.position))
                 kept = (gradient == PARTIAL) & (used == NONE)
                 target = np.where(kept, PARTIAL, used).astype(np.int8)
-                self._back(op, tensor, "W", self._move(gradient, target, tensor))
+                self._back(op, tensor, "W", self._move(gradient, target, tensor, op.unit))
 
     def _across(self, op: Operator) -> None:
         if not op.across:
             return
         states = self._row(op.name)
         k = self._strategy(op.name)
-        local = states.local_sizes(self.wires, self.m)
+        wires = self._wires(op.unit)
+        local = states.local_sizes(wires, self.m)
         sizes = {name: np.asarray(values[k]) for name, values in local.items()}
         for index, formula in op.across:
             members: Bools = states.cut(index)[k]
             if not members.any():
                 continue
             volume = evaluate(formula, sizes)
-            degrees = degrees_of(self.wires.groups, self.wires.sizes, members)
-            seconds = all_reduce_seconds(self.wires.groups, degrees, volume)
+            degrees = degrees_of(wires.groups, wires.sizes, members)
+            seconds = all_reduce_seconds(wires.groups, degrees, volume)
             c = Call("all_reduce", self._axes(members), float(volume), float(seconds))
             self._forward(op, None, [c])
             if op.gradients:
@@ -227,8 +235,9 @@ class Communication:
         )
         left: dict[str, float] = {}
         if train.overlap == "scheduled":
-            column = store.costs.table[:, label, z]
-            left = {phase: float(column[quantity]) for phase, quantity in PHASES.items()}
+            column, kind = store.costs.table[:, label, z], self._kind(self._first_unit(tensor))
+            rows = {phase: self.problem.kinds.row(q, kind) for phase, q in PHASES.items()}
+            left = {phase: float(column[row]) for phase, row in rows.items()}
         if sets[3].any():
             for phase in ("F", "B"):
                 self._bucket(tensor, phase, "all_gather", sets[3], weights, left.get(phase))
@@ -246,8 +255,12 @@ class Communication:
         self._bucket(tensor, "step", "all_gather", sets[1] & ~sets[3], kept)
         self._exchange(tensor, gradient / self._size(sets[1]))
 
+    def _first_unit(self, tensor: str) -> str:
+        first = self.problem.wiring.reads[tensor][0].operator
+        return self.problem.wiring.operator[first].unit
+
     def _size(self, members: Bools) -> float:
-        return float(np.prod(np.where(members, self.wires.sizes, 1)))
+        return float(np.prod(np.where(members, self.sizes, 1)))
 
     def _bucket(
         self,
@@ -260,8 +273,9 @@ class Communication:
     ) -> None:
         if not members.any():
             return
-        degrees = degrees_of(self.wires.groups, self.wires.sizes, members)
-        seconds = scatter_seconds(self.wires.groups, degrees, np.asarray(volume), bucketed=True)
+        wires = self._wires(self._first_unit(tensor))
+        degrees = degrees_of(wires.groups, wires.sizes, members)
+        seconds = scatter_seconds(wires.groups, degrees, np.asarray(volume), bucketed=True)
         twice = 2.0 if collective == "all_reduce" else 1.0
         c = Call(collective, self._axes(members), volume, twice * float(seconds), exposed)
         self._add(tensor, tensor, phase, 1 if phase == "step" else self.m, c)
@@ -270,8 +284,8 @@ class Communication:
         reads = self.problem.wiring.reads[tensor]
         units = [self.problem.wiring.operator[r.operator].unit for r in reads]
         stage_of = self.pattern.stage_of
-        holders = len({stage_of[self.unit_number[u]] for u in units})
-        link = self.problem.split.transfer_link
+        stages = {stage_of[self.unit_number[u]] for u in units}
+        holders, link = len(stages), self.problem.split.link_between(stages)
         if holders > 1 and link is not None:
             seconds = 2 * (holders - 1) / holders * volume / link.bandwidth
             axes = tuple(part.name for part in self.problem.split.pipeline)

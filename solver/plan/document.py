@@ -51,10 +51,19 @@ def memory_limit(spec: Spec) -> Limit | None:
     return min(limits, key=lambda x: x.value - x.reserve) if limits else None
 
 
-def capacity(spec: Spec) -> float:
-    """Bytes that a plan may use on a device beside the reserve."""
+def limits_of_kinds(spec: Spec) -> tuple[float, ...]:
+    """Bytes that the peak may reach on the devices of every kind: the limit's, or else their own;
+    where there are several kinds, the lesser of both."""
+    limit, own = memory_limit(spec), [device.memory_bytes for device in spec.mesh.kinds]
+    if limit is None:
+        return tuple(own)
+    return (limit.value,) if len(own) == 1 else tuple(min(limit.value, x) for x in own)
+
+
+def capacities(spec: Spec) -> tuple[float, ...]:
+    """Bytes that a plan may use on the devices of every kind beside the reserve."""
     limit = memory_limit(spec)
-    return limit.value - limit.reserve if limit else spec.mesh.device.memory_bytes
+    return tuple(x - (limit.reserve if limit else 0.0) for x in limits_of_kinds(spec))
 
 
 def document(plan: Plan, proof: Proof) -> Document:
@@ -249,7 +258,7 @@ class _Builder:
     def _memory(self) -> list[Row]:
         limit = memory_limit(self.spec)
         reserve = limit.reserve if limit else 0.0
-        most = limit.value if limit else self.spec.mesh.device.memory_bytes
+        most = limits_of_kinds(self.spec)
         static = static_terms(self.plan)
         devices = self.spec.mesh.devices // self.plan.pattern.stages
         rows = []
@@ -267,7 +276,7 @@ class _Builder:
                     "device": s,
                     "devices": devices,
                     "peak_bytes": math.fsum(terms.values()),
-                    "limit_bytes": most,
+                    "limit_bytes": most[self.problem.split.kinds[s]],
                     "terms": terms,
                 }
             )

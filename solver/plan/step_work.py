@@ -35,11 +35,12 @@ def step_work(
     """The work of a plan. Where overlap is a share, all that it leaves is seen."""
     reduce, gather = np.zeros(pattern.chunks), np.zeros(pattern.chunks)
     number = chunk_counts(problem, pattern).units[:, :, 0]
+    kinds = [problem.split.kinds[stage] for stage in pattern.placement]
     for store, z in zip(problem.stores, selection.storage, strict=True):
         label = store.labels[selection.strategies[store.node]]
         units = number[:, problem.nodes[store.node].unit_class]
-        reduce += units * store.costs.reduce[label, z]
-        gather += units * store.costs.regather[label, z]
+        reduce += units * store.costs.reduce[kinds, label, z]
+        gather += units * store.costs.regather[kinds, label, z]
     wait, rest = by_stage(pattern, reduce), by_stage(pattern, gather)
     if f.exposed is not None:
         wait, rest = f.exposed.reduce, f.exposed.gather

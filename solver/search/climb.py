@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from solver.cost.collectives import Floats
 from solver.search.choose import choose
 from solver.search.effort import Effort
 from solver.search.order import fits, quick
@@ -81,8 +82,9 @@ class Climb:
         keep: Callable[[Found], None],
     ) -> float:
         """Improve a given plan by small moves; as `run`."""
-        if math.isinf(self._note(selection, pattern)):
-            fitted = Refit(self.ready, selection, self.search.capacity).pattern(pattern.chunk_of)
+        fits_not = math.isinf(self._note(selection, pattern))
+        if fits_not and self.ready.recompute_mode() == "auto":
+            fitted = Refit(self.ready, selection, self.search.rooms).pattern(pattern.chunk_of)
             if respects(self.ready.pins, fitted):
                 self._note(selection, fitted)
         if self.best is None:
@@ -123,6 +125,10 @@ class Climb:
         value = self.best.value if self.best else math.inf
         return value <= self.search.bound * (1 + CLOSED) or self.effort.is_over()
 
+    def _rooms(self) -> Floats:
+        """Bytes that the stage maps looked for stay within, per stage."""
+        return np.minimum(self.ceiling, self.search.rooms)
+
     def _note(self, selection: Selection, pattern: Pattern) -> float:
         value = self._quick(selection, pattern)
         if value < (self.best.value if self.best else math.inf):
@@ -131,7 +137,7 @@ class Climb:
 
     def _quick(self, selection: Selection, pattern: Pattern) -> float:
         f = figures(self.ready.problem, selection, pattern)
-        if not fits(f, self.search.capacity):
+        if not fits(f, self.search.rooms):
             return math.inf
         family = self.search.spec.train.pipeline.family
         goal, fixed = self.search.goal, f.static + f.buffers
@@ -139,7 +145,8 @@ class Climb:
         value = math.inf
         for ceiling in goal.ceilings(float((fixed + f.least_saved).max())):
             pins = self.search.order_pins(f)
-            step = quick(f, self.search.split.microbatches, ceiling, family, pins)
+            room = np.minimum(ceiling, self.search.rooms)
+            step = quick(f, self.search.split.microbatches, room, family, pins)
             value = min(value, step + goal.charge(min(usual, ceiling), step))
         return value + self.search.unit_penalty(pattern) + self.search.penalty(selection)
 
@@ -159,7 +166,7 @@ class Climb:
             if selection is None:
                 return
             if self.ready.recompute_mode() == "auto":
-                fitted = Refit(self.ready, selection, self.ceiling).pattern(pattern.chunk_of)
+                fitted = Refit(self.ready, selection, self._rooms()).pattern(pattern.chunk_of)
                 if respects(self.ready.pins, fitted):
                     self._note(selection, fitted)
             improved = self._stage_map(selection, held)
@@ -182,7 +189,7 @@ class Climb:
             self.ready.problem,
             unit_costs(self.ready.problem, selection),
             held,
-            self.ceiling,
+            self._rooms(),
             self.ready.pins,
             may_recompute=mode == "auto",
             must_recompute=mode == "full",
@@ -195,7 +202,7 @@ class Climb:
         """Move one unit from a chunk to another (those between shift along), with no more
         recomputation than memory asks for; keep what shortens the schedule."""
         assert self.best is not None
-        refit = Refit(self.ready, self.best.selection, self.ceiling)
+        refit = Refit(self.ready, self.best.selection, self._rooms())
         patience = Patience(self.effort, 0.25)
         improved = True
         while improved:
@@ -212,7 +219,7 @@ class Climb:
         assert self.best is not None
         patience = Patience(self.effort, 0.5)
         start = self.best
-        refit = Refit(self.ready, start.selection, self.ceiling)
+        refit = Refit(self.ready, start.selection, self._rooms())
         moves = itertools.permutations(range(start.pattern.chunks), 2)
         for (source, target), base in itertools.product(moves, bases):
             for pattern in self._moved(base, source, target, refit):
@@ -278,7 +285,7 @@ class Refit:
     """The least recomputation with which a stage map fits, with as many micro-batches in flight as
     hide every dependency."""
 
-    def __init__(self, ready: Ready, selection: Selection, capacity: float) -> None:
+    def __init__(self, ready: Ready, selection: Selection, capacity: Floats) -> None:
         self.costs = unit_costs(ready.problem, selection)
         self.held, self.capacity = full_flight(ready), capacity
         split = ready.problem.split
@@ -292,7 +299,7 @@ class Refit:
         for stage in range(max(self.placement) + 1):
             units = [u for u, c in enumerate(chunk_of) if self.placement[c] == stage]
             for u in units:
-                if self._bytes(units, again, held) <= self.capacity:
+                if self._bytes(units, again, held) <= self.capacity[stage]:
                     break
                 if self.layers[u] and u not in self.wishes:
                     again[u] = True

@@ -1,18 +1,20 @@
 """The least memory any plan of a split needs: proves that nothing fits.
 
 For every selection and every stage map, the memory of the fullest stage is at least the mean over
-stages, and at least that of the units that pins (and the order of the graph) force onto a stage.
-Parameters, gradients, optimizer state and one micro-batch in flight are counted, buffers are not.
+stages (which is at most the mean of what they have room for), and at least that of the units that
+pins (and the order of the graph) force onto a stage. Parameters, gradients, optimizer state and one
+micro-batch in flight are counted, buffers are not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from solver.cost.collectives import Floats
-from solver.cost.quantities import COUNT, Quantity
+from solver.cost.quantities import Quantity
 from solver.engine.medium import message_bound
 from solver.search.terms import are_held_together, extremes
 from solver.sharding.lower.tables import Tables
@@ -53,17 +55,36 @@ def stage_choices(
     return [frozenset(on_stage[c] for c in found) for found in allowed]
 
 
-def memory_floor(tables: Tables, choices: Sequence[frozenset[int]], mode: str) -> float:
-    """Bytes that the fullest stage needs at least."""
+@dataclass(frozen=True, slots=True)
+class MemoryFloor:
+    """Bytes needed at least: on the `mean` over stages, and on `stages` that units are forced
+    onto."""
+
+    mean: float
+    stages: Mapping[int, float]
+
+    @property
+    def fullest(self) -> float:
+        """Bytes that the fullest stage needs at least."""
+        return max([self.mean, *self.stages.values()])
+
+    def exceeds(self, rooms: Floats) -> bool:
+        """Whether nothing fits into stages with so much room each."""
+        forced = any(floor > rooms[stage] for stage, floor in self.stages.items())
+        return forced or self.mean > rooms.mean()
+
+
+def memory_floor(tables: Tables, choices: Sequence[frozenset[int]], mode: str) -> MemoryFloor:
+    """What the stages of every plan need at least."""
     problem = tables.problem
     places = unit_places(problem)
-    floors = [_least(tables, _units(problem, places, None, choices), mode, True)]
-    forced = sorted({stage for found in choices if len(found) == 1 for stage in found})
+    mean = _least(tables, _units(problem, places, None, choices), mode, True)
+    floors = {}
     if problem.split.stages > 1:
-        for stage in forced:
+        for stage in sorted({stage for found in choices if len(found) == 1 for stage in found}):
             units = _units(problem, places, stage, choices)
-            floors.append(_least(tables, units, mode, False))
-    return max(floors)
+            floors[stage] = _least(tables, units, mode, False)
+    return MemoryFloor(mean, floors)
 
 
 def _units(
@@ -88,7 +109,7 @@ def _units(
 def _least(tables: Tables, units: Floats, mode: str, mean: bool) -> float:
     problem, least = tables.problem, np.inf
     for again in extremes(problem, mode):
-        factors = np.zeros((*units.shape, COUNT))
+        factors = np.zeros((*units.shape, problem.kinds.width))
         factors[..., Quantity.STATIC] = units / GIB
         recomputed = np.where(again[:, None] == 1, units, 0.0)
         plain = np.where(again[:, None] == 0, units, 0.0)
@@ -96,7 +117,7 @@ def _least(tables: Tables, units: Floats, mode: str, mean: bool) -> float:
             factors[..., Quantity.KEPT] = recomputed / GIB
             for saved in (Quantity.SAVED_B, Quantity.SAVED_W):
                 factors[..., saved] = plain / GIB
-        held = np.zeros((len(problem.stores), COUNT))
+        held = np.zeros((len(problem.stores), problem.kinds.width))
         for j, store in enumerate(problem.stores):
             present = units[list(store.holders), 0].sum() > 0
             held[j, Quantity.STATIC] = (1 / problem.split.stages if mean else present) / GIB

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dsl.spec import Limit, Spec
-from solver.plan.document import Plan, capacity, worth
+from solver.plan.document import Plan, capacities, worth
 from solver.sharding.terms import SoftLimit
 
 
@@ -26,8 +26,8 @@ def found(plan: Plan) -> Found:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What a plan must keep: bytes per device beside the reserve, and seconds of a step; and soft
-    limits of both."""
+    """What a plan must keep: bytes per device beside the reserve (where kinds of devices differ, on
+    those with most), and seconds of a step; and soft limits of both."""
 
     capacity: float
     step_limit: float
@@ -54,7 +54,7 @@ def goal_of(spec: Spec) -> Goal:
     """The limits of a spec."""
     steps = [x.value for x in spec.limits if x.quantity == "step_time" and x.weight is None]
     return Goal(
-        capacity(spec),
+        max(capacities(spec)),
         min(steps, default=math.inf),
         tuple(_soft(x) for x in spec.limits if x.quantity == "memory" and x.weight is not None),
         tuple(_soft(x) for x in spec.limits if x.quantity == "step_time" and x.weight is not None),

@@ -20,12 +20,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from solver.cost.collectives import Floats
-from solver.cost.quantities import COUNT
-from solver.search.tails import unit_factors
 from solver.sharding.problem import Selection, ShardingProblem
 from solver.stages.figures import StageFigures, group_totals
 from solver.stages.hiding import Side, sides, unit_rows
 from solver.stages.pattern import PARTS, Pattern, unit_places
+from solver.stages.rows import rows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +41,13 @@ def hiding(
     problem: ShardingProblem, selection: Selection, pattern: Pattern, f: StageFigures
 ) -> Hiding:
     """What a cut has to say of the tails; they alone where overlap is a share."""
-    factors = np.zeros((pattern.stages, len(problem.classes), len(PARTS), COUNT))
+    factors = np.zeros((pattern.stages, len(problem.classes), len(PARTS), problem.kinds.width))
     if f.exposed is None:
         return Hiding(factors, f.tail, 0.0)
     if pattern.has_several_chunks:
         both = f.exposed.reduce + f.exposed.gather
         return Hiding(factors, f.tail - both, float(both.max()))
-    rows = unit_rows(problem, group_totals(problem, selection))
+    rows = unit_rows(problem, group_totals(problem, selection), pattern)
     left = f.exposed.gather * (not problem.wiring.is_chain)
     seconds = f.tail - left
     for stage in range(pattern.stages):
@@ -61,14 +60,15 @@ def hiding(
 
 def _factors(problem: ShardingProblem, pattern: Pattern, stage: int, side: Side) -> Floats:
     """[class, part, quantity] of one side of T on a stage of one chunk."""
-    found = np.zeros((len(problem.classes), len(PARTS), COUNT))
+    found = np.zeros((len(problem.classes), len(PARTS), problem.kinds.width))
     places = zip(unit_places(problem), pattern.stage_of, pattern.again, strict=True)
     here = [(place, again) for place, s, again in places if s == stage]
+    rows = rows_of(problem, stage)
     for n, ((c, i), again) in enumerate(here):
         one = np.zeros((len(problem.classes), len(PARTS)))
         one[c, [PARTS["every"], PARTS["first" if i == 0 else "rest"]]] = 1.0
         named = side.behind if n >= side.decides else side.taken
-        found += unit_factors(one, one * again, dict.fromkeys(named, 1.0))
+        found += rows.factors(one, one * again, dict.fromkeys(named, 1.0))
         if n <= side.decides:
-            found += unit_factors(one, one * again, {side.collective: 1.0})
+            found += rows.factors(one, one * again, {side.collective: 1.0})
     return found

@@ -65,7 +65,7 @@ def _try(
     ready = search.ready
     assert ready is not None
     held = least_flight(ready, pattern)
-    terms = search.terms(pattern, held, search.capacity)
+    terms = search.terms(pattern, held, search.rooms)
     extra = search.unit_penalty(pattern) + reserve
     choice = choose(ready.tables, terms, cutoff - extra, effort.limits(0.5), search.aim())
     bound = min(choice.bound + extra, cutoff)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from solver.cost.collectives import Floats
 from solver.schedule import Action, Chunk, Edge, OrderPin, ScheduleProblem, estimate, lower_bound
 from solver.schedule import solve as solve_schedule
 from solver.schedule.families import refusal
@@ -36,11 +37,12 @@ class Ordered:
 def schedule_problem(
     f: StageFigures,
     microbatches: int,
-    capacity: float,
+    capacity: float | Floats,
     family: str | None,
     pins: tuple[OrderPin, ...] = (),
 ) -> ScheduleProblem:
-    """The scheduler's problem: one device per stage."""
+    """The scheduler's problem: one device per stage; `capacity` is that of every stage, or of
+    each."""
     chunks = tuple(
         Chunk(
             name=f"chunk {c}",
@@ -85,7 +87,7 @@ def takes(family: str | None, pattern: Pattern, edges: Iterable[Edge], microbatc
 def quick(
     f: StageFigures,
     microbatches: int,
-    capacity: float,
+    capacity: float | Floats,
     family: str | None,
     pins: tuple[OrderPin, ...] = (),
 ) -> float:
@@ -103,12 +105,14 @@ def _has_order(problem: ScheduleProblem, f: StageFigures) -> bool:
     return problem.family is None or refusal(problem, problem.family) is None
 
 
-def floor(f: StageFigures, microbatches: int, capacity: float, family: str | None) -> float:
+def floor(
+    f: StageFigures, microbatches: int, capacity: float | Floats, family: str | None
+) -> float:
     """A combinatorial lower bound on the makespan."""
     return lower_bound(schedule_problem(f, microbatches, capacity, family))
 
 
-def fits(f: StageFigures, capacity: float) -> bool:
+def fits(f: StageFigures, capacity: float | Floats) -> bool:
     """Whether every stage holds at least one micro-batch, by what is known before scheduling."""
     return bool(np.all(f.static + f.buffers + f.least_saved <= capacity))
 
@@ -116,7 +120,7 @@ def fits(f: StageFigures, capacity: float) -> bool:
 def order(
     f: StageFigures,
     microbatches: int,
-    capacity: float,
+    capacity: float | Floats,
     family: str | None,
     pins: tuple[OrderPin, ...],
     seconds: float,

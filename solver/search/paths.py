@@ -13,13 +13,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from solver.cost.quantities import COUNT, Quantity
+from solver.cost.quantities import Quantity
 from solver.schedule import Action
-from solver.search.tails import unit_factors
 from solver.sharding.problem import ShardingProblem
 from solver.sharding.terms import StageTerms
 from solver.stages.figures import StageFigures
 from solver.stages.pattern import Pattern, chunk_counts, counts
+from solver.stages.rows import rows_of
 
 CLOSE = 1e-9  # relative: ends and starts that meet
 
@@ -35,14 +35,15 @@ def with_path(
     stage, times = critical_path(pattern, f, actions)
     chunks, number = chunk_counts(problem, pattern), counts(problem, pattern)
     step = {Quantity.STEP: 1.0}
-    row = unit_factors(number.units[stage], number.again[stage], step)
+    row = rows_of(problem, stage).factors(number.units[stage], number.again[stage], step)
     for (chunk, phase), count in times.items():
         factors = dict.fromkeys(_quantities(phase, f.fused[chunk]), float(count))
-        row = row + unit_factors(chunks.units[chunk], chunks.again[chunk], factors)
-    held = np.zeros((len(problem.stores), COUNT))
+        here = rows_of(problem, pattern.placement[chunk])
+        row = row + here.factors(chunks.units[chunk], chunks.again[chunk], factors)
+    held = np.zeros((len(problem.stores), problem.kinds.width))
     for j, store in enumerate(problem.stores):
         if not store.per_unit and number.units[stage, list(store.holders), 0].sum() > 0:
-            held[j, Quantity.STEP] = 1.0
+            held[j, problem.kinds.row(Quantity.STEP, problem.split.kinds[stage])] = 1.0
     return replace(
         terms,
         time=np.concatenate([terms.time, row[None]]),

@@ -241,12 +241,13 @@ def is_monotone(ready: Ready, chunk_of: tuple[int, ...]) -> bool:
 
 def _any_map(ready: Ready, again: bool, effort: Effort) -> Pattern | None:
     """Any stage map that respects the pins and the graph."""
-    zero = np.zeros(len(ready.problem.spec.graph.units))
+    bytes_ = np.zeros(len(ready.problem.spec.graph.units))
+    seconds = np.zeros((ready.problem.kinds.count, len(bytes_)))
     model = StageModel(
         ready.problem,
-        UnitCosts(*([zero] * 9)),
+        UnitCosts(*([seconds] * 4), *([bytes_] * 5)),
         full_flight(ready),
-        math.inf,
+        np.full(ready.problem.split.stages, math.inf),
         ready.pins,
         may_recompute=False,
         must_recompute=again,

@@ -107,7 +107,7 @@ class Pool:
             search = self.search.by_stages(line.pattern) if self.search.differs else self.search
             assert search.ready is not None
             held = least_flight(search.ready, line.pattern)
-            terms = search.terms(line.pattern, held, search.capacity)
+            terms = search.terms(line.pattern, held, search.rooms)
             line.opened = Opened(search, terms, terms)
         return line.opened
 
@@ -169,7 +169,7 @@ class Pool:
         effort: Effort,
     ) -> float | None:
         """What plans of the map whose durations are all as long take at least; None: not known."""
-        if memory_never_binds(f, search.split.microbatches, search.capacity):
+        if memory_never_binds(f, search.split.microbatches, search.rooms):
             return cut_bound(search, f, ordered)
         if self._is_forced(line):  # memory says whether the order fits, not how long it takes
             return None if ordered.actions is None else cut_bound(search, f, ordered)

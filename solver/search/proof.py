@@ -85,7 +85,7 @@ def prove(
         ready.problem,
         unit_costs(ready.problem, selection),
         least_flight(ready, pattern) if is_fixed else full_flight(ready),
-        search.capacity,
+        search.rooms,
         ready.pins,
         mode == "auto",
         mode == "full",
@@ -107,11 +107,13 @@ def _least_delay(search: SplitSearch, selection: Selection) -> float:
     """A transfer between stages takes at least this long."""
     assert search.ready is not None
     problem = search.ready.problem
-    fixed, link = problem.spec.train.transfer, problem.split.transfer_link
-    if fixed is not None or link is None:
-        return fixed or 0.0
+    fixed, split = problem.spec.train.transfer, problem.split
+    if fixed is not None:
+        return fixed
     volumes = [float(s.volume[selection.strategies[s.node]]) for s in problem.sends]
-    return link.latency + min(volumes, default=0.0) / link.bandwidth
+    least = min(volumes, default=0.0)
+    links = (split.link_between([stage]) for stage in range(split.stages))
+    return min(link.latency + least / link.bandwidth for link in links if link is not None)
 
 
 def _are_alike(search: SplitSearch, costs: UnitCosts) -> bool:
@@ -122,6 +124,7 @@ def _are_alike(search: SplitSearch, costs: UnitCosts) -> bool:
     for unit_class in search.ready.problem.classes:
         members = [place[name] for name in unit_class.units]
         for values in (costs.again, costs.kept, costs.saved, costs.rebuilt):
-            if not np.allclose(values[members], values[members[0]], rtol=1e-12, atol=0.0):
+            first = values[..., members[:1]]
+            if not np.allclose(values[..., members], first, rtol=1e-12, atol=0.0):
                 return False
     return True

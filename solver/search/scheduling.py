@@ -6,6 +6,9 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from solver.cost.collectives import Floats
 from solver.plan.document import Plan
 from solver.schedule import OrderPin
 from solver.search.goal import Found, found
@@ -43,10 +46,11 @@ def schedule(
     least = float((f.static + f.buffers + f.least_saved).max())
     tried = ceilings or search.goal.ceilings(least)
     pins = search.order_pins(f)
-    orders = [_order(search, f, pins, effort, share / len(tried), x) for x in tried]
+    rooms = [np.minimum(ceiling, search.rooms) for ceiling in tried]
+    orders = [_order(search, f, pins, effort, share / len(tried), x) for x in rooms]
     hard = tuple(pin for pin in pins if pin.weight is None)
     if hard != pins and _weighs_steps(search):  # the scheduler pays for pins in seconds only
-        orders += [_order(search, f, hard, effort, share / len(tried), x) for x in tried]
+        orders += [_order(search, f, hard, effort, share / len(tried), x) for x in rooms]
     for ordered in orders:
         if ordered.actions and ordered.makespan <= search.step_limit * (1 + 1e-12):
             keep(found(_plan(search, selection, pattern, ordered.actions, ordered.makespan)))
@@ -78,7 +82,7 @@ def _order(
     pins: tuple[OrderPin, ...],
     effort: Effort,
     share: float,
-    ceiling: float,
+    ceiling: float | Floats,
 ) -> Ordered:
     return order(
         f,

@@ -9,13 +9,17 @@ from dataclasses import replace
 from functools import partial
 from typing import Literal
 
+import numpy as np
+
+from solver.cost.collectives import Floats
 from solver.cpsat import Limits
 from solver.engine.medium import message_bound
+from solver.plan.document import capacities
 from solver.schedule import OrderPin
 from solver.search.choose import Choice, choose
 from solver.search.climb import Climb, Spot
 from solver.search.effort import Effort
-from solver.search.floor import memory_floor, stage_choices
+from solver.search.floor import MemoryFloor, memory_floor, stage_choices
 from solver.search.goal import Found, Goal
 from solver.search.order import APART
 from solver.search.order_pins import missing_weight, pins_of
@@ -67,6 +71,8 @@ class SplitSearch:
         self.frame, self.spec, self.split = frame, frame.spec, split
         self.classes = frame.classes
         self.goal, self.capacity, self.step_limit = goal, goal.capacity, goal.step_limit
+        own = capacities(self.spec)
+        self.rooms = np.minimum(goal.capacity, [own[kind] for kind in split.kinds])  # per stage
         self.bound = 0.0
         self.estimate = math.inf  # of the best plan, from a sketch
         self.glanced = self.closed = False
@@ -203,7 +209,7 @@ class SplitSearch:
         self.stagewise = self._stagewise(problem, pins, remaining)
         if not (self.sketch_late and math.isinf(cutoff)):
             self.tighten(cutoff, deadline)
-        if not self.closed and math.isinf(cutoff) and self.memory_floor() > self.capacity:
+        if not self.closed and math.isinf(cutoff) and self.lacks_memory():
             self.close(math.inf)
         is_shaped = self.spec.train.pipeline.family in CHAINED
         if not self.closed and is_shaped and all_patterns(ready) == []:
@@ -271,13 +277,21 @@ class SplitSearch:
 
     def memory_floor(self) -> float:
         """Bytes every plan of this split needs; infinite when pins leave a unit no stage."""
+        floor = self._floor()
+        return math.inf if floor is None else floor.fullest
+
+    def lacks_memory(self) -> bool:
+        """Whether the stages have less memory than every plan of this split needs."""
+        floor = self._floor()
+        return floor is None or floor.exceeds(self.rooms)
+
+    def _floor(self) -> MemoryFloor | None:
         ready = self.ready
         assert ready is not None
         choices = stage_choices(ready.problem, ready.pins)
         if choices is None:
-            return math.inf
-        mode = self.spec.train.recompute
-        return memory_floor(ready.tables, choices, mode)
+            return None
+        return memory_floor(ready.tables, choices, self.spec.train.recompute)
 
     # ---- search ----------------------------------------------------------------------------
 
@@ -355,7 +369,7 @@ class SplitSearch:
         else:
             climb = Climb(self, effort, thorough=True)
             climb.run(best, keep)
-            nothing = best == cutoff and self.memory_floor() > self.capacity
+            nothing = best == cutoff and self.lacks_memory()
             bound = self._prove(climb.best, effort, keep)
             self.close(math.inf if nothing else max(self.bound, bound))
 
@@ -376,12 +390,12 @@ class SplitSearch:
         """The best selection for a pattern, `held[s]` micro-batches in flight; weights included."""
         ready = self.ready
         assert ready is not None
-        terms = self.terms(pattern, held, self.capacity)
+        terms = self.terms(pattern, held, self.rooms)
         extra = self.unit_penalty(pattern)
         choice = choose(ready.tables, terms, cutoff - extra, limits, self.aim(), prove=prove)
         return Choice(choice.selection, choice.value + extra, choice.bound + extra)
 
-    def terms(self, pattern: Pattern, held: list[int], capacity: float) -> StageTerms:
+    def terms(self, pattern: Pattern, held: list[int], capacity: float | Floats) -> StageTerms:
         """How the quantities enter the times and bytes of a pattern's stages."""
         assert self.ready is not None
         soft = self.goal.soft_bytes

@@ -20,21 +20,14 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from solver.cost.collectives import Floats
-from solver.cost.quantities import COUNT, Quantity
+from solver.cost.quantities import Quantity
 from solver.sharding.problem import ShardingProblem
 from solver.stages.figures import is_always_fused
 from solver.stages.pattern import PARTS, Pattern, unit_places
+from solver.stages.rows import rows_of
 
 Factors = dict[Quantity, float]
 MOST = 7
-
-
-def unit_factors(number: Floats, again: Floats, factor: Factors) -> Floats:
-    """[class, part, quantity] factors from counts [class, part]."""
-    result = np.zeros((*number.shape, COUNT))
-    for quantity, value in factor.items():
-        result[..., quantity] = value * (again if quantity == Quantity.AGAIN else number)
-    return result
 
 
 def mean_tails(problem: ShardingProblem) -> list[Factors]:
@@ -127,11 +120,12 @@ def _deciding(problem: ShardingProblem, pattern: Pattern, units: Sequence[int]) 
 def _sum(
     problem: ShardingProblem, pattern: Pattern, units: Sequence[int], factor: Factors
 ) -> Floats:
-    """Factors of the sum of quantities over some units."""
+    """Factors of the sum of quantities over some units of a stage."""
     number = np.zeros((len(problem.classes), len(PARTS)))
     again, places = number.copy(), unit_places(problem)
     for c, i, recomputed in ((*places[u], pattern.again[u]) for u in units):
         parts = [PARTS["every"], PARTS["first" if i == 0 else "rest"]]
         number[c, parts] += 1.0
         again[c, parts] += recomputed
-    return unit_factors(number, again, factor)
+    stage = pattern.stage_of[units[0]] if units else 0
+    return rows_of(problem, stage).factors(number, again, factor)

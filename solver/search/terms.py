@@ -15,13 +15,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from solver.cost.collectives import Floats
-from solver.cost.quantities import COUNT, Quantity
-from solver.search.tails import mean_tails, stage_tails, unit_factors
+from solver.cost.quantities import Quantity
+from solver.search.tails import mean_tails, stage_tails
 from solver.sharding.problem import ShardingProblem
 from solver.sharding.terms import SoftLimit, StageTerms, Weights
 from solver.stages.figures import FUSED_FAMILIES
 from solver.stages.pattern import PARTS, Counts, Pattern, by_stage, chunk_counts, counts
 from solver.stages.placement import placement
+from solver.stages.rows import Rows, rows_of
 
 EXTREMES = 2  # layer classes whose recomputation is tried both ways
 WORK = (Quantity.FORWARD, Quantity.INPUT_GRAD, Quantity.WEIGHT_GRAD)
@@ -66,11 +67,11 @@ def stage_terms(
     problem: ShardingProblem,
     pattern: Pattern,
     in_flight: list[int],
-    capacity: float,
+    capacity: float | Floats,
     soft: tuple[SoftLimit, ...] = (),
 ) -> StageTerms:
     """The terms of one pattern; `in_flight[c]` micro-batches are in chunk c when its stage holds
-    most."""
+    most; `capacity` is that of every stage, or of each."""
     m = float(problem.split.microbatches)
     chunks, number = chunk_counts(problem, pattern), counts(problem, pattern)
     fused = problem.spec.train.pipeline.family in FUSED_FAMILIES
@@ -79,26 +80,27 @@ def stage_terms(
     own = {**dict.fromkeys(WORK, m), Quantity.AGAIN: m}
     tails = stage_tails(problem, pattern)
     for s in range(pattern.stages):
-        row = unit_factors(number.units[s], number.again[s], own)
+        row = rows_of(problem, s).factors(number.units[s], number.again[s], own)
         for t in above[s]:
-            row = row + unit_factors(chunks.units[t], chunks.again[t], {Quantity.FORWARD: 1.0})
+            there = rows_of(problem, pattern.placement[t])
+            row = row + there.factors(chunks.units[t], chunks.again[t], {Quantity.FORWARD: 1.0})
         time += [row + tail for tail in tails[s]]
         if above[s]:
-            ramps.append(_ramp(pattern, chunks, number, s, above[s], m, fused))
+            ramps.append(_ramp(problem, pattern, chunks, number, s, above[s], m, fused))
     held = np.array(in_flight, dtype=np.float64)[:, None, None]
     again = by_stage(pattern, held * chunks.again)
     saved = by_stage(pattern, held * chunks.units) - again
-    memory = np.zeros((*saved.shape, COUNT))
+    memory = np.zeros((*saved.shape, problem.kinds.width))
     memory[..., Quantity.SAVED_B] = memory[..., Quantity.SAVED_W] = saved
     memory[..., Quantity.KEPT] = again
     memory[..., Quantity.STATIC] = number.units
     held_time, held_memory = _held(problem, number, len(tails[0]), len(ramps))
-    return StageTerms(
-        np.array(time + ramps), memory, held_time, held_memory, number, capacity, soft
-    )
+    room = np.array(np.broadcast_to(capacity, pattern.stages), dtype=np.float64)
+    return StageTerms(np.array(time + ramps), memory, held_time, held_memory, number, room, soft)
 
 
 def _ramp(
+    problem: ShardingProblem,
     pattern: Pattern,
     chunks: Counts,
     number: Counts,
@@ -114,12 +116,14 @@ def _ramp(
     if fused:
         there[Quantity.WEIGHT_GRAD] = 1.0
     own = {quantity: m * factor for quantity, factor in there.items()}
-    row = unit_factors(number.units[stage], number.again[stage], own)
+    row = rows_of(problem, stage).factors(number.units[stage], number.again[stage], own)
     for t in above:
         last = {Quantity.WEIGHT_GRAD: 1.0} if t == above[0] else {}
-        row = row + unit_factors(chunks.units[t], chunks.again[t], {**there, **last})
+        here = rows_of(problem, pattern.placement[t])
+        row = row + here.factors(chunks.units[t], chunks.again[t], {**there, **last})
     s = pattern.placement[above[0]]
-    return row + unit_factors(number.units[s], number.again[s], {Quantity.STEP: 1.0})
+    tail = {Quantity.STEP: 1.0}
+    return row + rows_of(problem, s).factors(number.units[s], number.again[s], tail)
 
 
 def _held(
@@ -127,15 +131,17 @@ def _held(
 ) -> tuple[Floats, Floats]:
     """Factors of parameters that each stage holds once, per row of times and per stage."""
     stages = len(number.units)
-    time = np.zeros((tails * stages + ramps, len(problem.stores), COUNT))
-    memory = np.zeros((stages, len(problem.stores), COUNT))
+    kinds = problem.kinds
+    time = np.zeros((tails * stages + ramps, len(problem.stores), kinds.width))
+    memory = np.zeros((stages, len(problem.stores), kinds.width))
     for j, store in enumerate(problem.stores):
         if store.per_unit:
             continue
         holds = np.flatnonzero(number.units[:, list(store.holders), 0].sum(axis=1) > 0)
         memory[holds, j, Quantity.STATIC] = 1.0
-        for tail in range(tails):
-            time[tails * holds + tail, j, Quantity.STEP] = 1.0
+        for stage in holds.tolist():
+            row = kinds.row(Quantity.STEP, problem.split.kinds[stage])
+            time[tails * stage : tails * (stage + 1), j, row] = 1.0
     return time, memory
 
 
@@ -152,25 +158,30 @@ def bound_weights(problem: ShardingProblem) -> list[Weights]:
        `step >= A_before + m A_s` with A = F + B (with a fused backward A = W). The least maximum
        over s has all of them equal, A_s = A_0 (1 - 1/m)^s, so `step >= A / (1 - (1 - 1/m)^P)`.
     3. The mean over stages with the other tails (`mean_tails`), less what hides them everywhere.
+
+    With several kinds of devices means are weighted by shares (`solver.cost.kinds`); what needs a
+    chain counts each unit on the devices that take least.
     """
     m, stages = float(problem.split.microbatches), problem.split.stages
     chunks = len(placement(problem.spec.train.pipeline, stages))
     chain = chunks == stages > 1 and problem.wiring.is_chain
-    work, forward = m / stages, 0.0
+    least, shared = problem.kinds.least, problem.kinds.shared
+    mean = {**dict.fromkeys(WORK, m / stages), Quantity.STEP: 1.0 / stages}
+    found = [_everywhere(problem, mean, shared)] if not chain or least != shared else []
     if chain:
         u = m / ((stages - 1) * (m - 1) + m)
-        work, forward = (1 - u) * m / (stages - 1), u
-    mean = {**dict.fromkeys(WORK, work), Quantity.STEP: 1.0 / stages}
-    mean[Quantity.FORWARD] += forward
-    found = [_everywhere(problem, mean)]
+        both = {**mean, **dict.fromkeys(WORK, (1 - u) * m / (stages - 1))}
+        both[Quantity.FORWARD] += u
+        found.append(_everywhere(problem, both, least))
     for tail in mean_tails(problem)[1:]:
         total = tail | {quantity: m + tail.get(quantity, 0.0) for quantity in WORK}
         total.pop(Quantity.AGAIN, None)
-        found.append(_everywhere(problem, {q: x / stages for q, x in total.items()}))
+        found.append(_everywhere(problem, {q: x / stages for q, x in total.items()}, shared))
     if chain:
         factor = 1.0 / (1.0 - (1.0 - 1.0 / m) ** stages)
         fused = problem.spec.train.pipeline.family in FUSED_FAMILIES
-        found.append(_everywhere(problem, dict.fromkeys(WORK if fused else WORK[:2], factor)))
+        ramp = dict.fromkeys(WORK if fused else WORK[:2], factor)
+        found.append(_everywhere(problem, ramp, least))
     return found
 
 
@@ -189,7 +200,8 @@ def priced_weights(problem: ShardingProblem, price: float, mode: str) -> Iterato
         factors = base.units.copy()
         again = np.where(extreme[:, None] == 1, units, 0.0)
         plain = np.where(extreme[:, None] == 0, units, 0.0)
-        factors[..., Quantity.AGAIN] = problem.split.microbatches / stages * again
+        repeated = problem.kinds.row(Quantity.AGAIN, problem.kinds.shared)
+        factors[..., repeated] = problem.split.microbatches / stages * again
         factors[..., Quantity.STATIC] = each * units
         if are_held_together(problem):
             factors[..., Quantity.KEPT] = each * again
@@ -226,9 +238,9 @@ def unit_counts(problem: ShardingProblem) -> Floats:
     return units
 
 
-def _everywhere(problem: ShardingProblem, factor: dict[Quantity, float]) -> Weights:
-    """The same factors for every unit of the graph, wherever it is."""
-    units = unit_counts(problem)
-    held = np.zeros((len(problem.stores), COUNT))
-    held[:, Quantity.STEP] = factor.get(Quantity.STEP, 0.0)
-    return Weights(unit_factors(units, np.zeros_like(units), factor), held)
+def _everywhere(problem: ShardingProblem, factor: dict[Quantity, float], block: int) -> Weights:
+    """The same factors for every unit of the graph, wherever it is, as a block of tables says."""
+    units, kinds = unit_counts(problem), problem.kinds
+    held = np.zeros((len(problem.stores), kinds.width))
+    held[:, kinds.row(Quantity.STEP, block)] = factor.get(Quantity.STEP, 0.0)
+    return Weights(Rows(kinds, block).factors(units, np.zeros_like(units), factor), held)

@@ -10,6 +10,7 @@ import numpy as np
 from dsl.spec import Operator, Spec
 from solver.cost.collectives import Floats
 from solver.cost.compute import rates
+from solver.cost.kinds import Kinds
 from solver.cost.operators import (
     Assigned,
     Costing,
@@ -21,7 +22,7 @@ from solver.cost.operators import (
     weight_gradient,
     working_bytes,
 )
-from solver.cost.quantities import COUNT, Quantity
+from solver.cost.quantities import Quantity
 from solver.cost.redistribution import NONE, PARTIAL, States, make_wires, to_states
 from solver.cost.storage import Bools, Cover, StorageCosting, StorageTable, storage_table
 from solver.sharding.edges import EdgeBuilder
@@ -67,13 +68,28 @@ def build(frame: Frame, split: Split, coarse: bool) -> ShardingProblem:
     to find a first plan at once.
     """
     spec = frame.spec
-    device = rates(spec.mesh.device, spec.train.precision)
-    costing = Costing(spec.graph, device, make_wires(split.sharding), split.microbatches)
-    builder = _Builder(frame, split, costing, coarse)
+    costings = tuple(
+        Costing(
+            spec.graph,
+            rates(device, spec.train.precision),
+            make_wires([part.seen_by(kind) for part in split.sharding]),
+            split.microbatches,
+        )
+        for kind, device in enumerate(spec.mesh.kinds)
+    )
+    builder = _Builder(frame, split, Kinds(_shares(spec, split)), costings, coarse)
     builder.add_operators()
     builder.add_layouts()
     builder.add_stores()
     return builder.problem()
+
+
+def _shares(spec: Spec, split: Split) -> tuple[float, ...]:
+    """The shares of `solver.cost.kinds`, in proportion to the rate that operators compute at."""
+    kinds, computes = spec.mesh.kinds, spec.train.precision.computes
+    speeds = [device.flops.get(computes, 1.0) for device in kinds]
+    mean = sum(speeds[kind] for kind in split.kinds) / split.stages
+    return tuple(speed / mean for speed in speeds) if len(kinds) > 1 else (1.0,)
 
 
 def keep_strategies(problem: ShardingProblem, kept: Sequence[Bools]) -> ShardingProblem:
@@ -112,7 +128,8 @@ def with_edges(problem: ShardingProblem) -> ShardingProblem:
         for position, name in enumerate(unit.operators):
             place[name] = (*class_of[unit.name], position)
     edges, sends = EdgeBuilder(
-        problem.costing,
+        problem.kinds,
+        problem.costings,
         problem.wiring,
         problem.nodes,
         problem.node_of_operator,
@@ -130,7 +147,8 @@ class _Builder:
 
     frame: Frame
     split: Split
-    costing: Costing
+    kinds: Kinds
+    costings: tuple[Costing, ...]
     coarse: bool
     nodes: list[Node] = field(default_factory=list)
     stores: list[Store] = field(default_factory=list)
@@ -140,6 +158,7 @@ class _Builder:
 
     def __post_init__(self) -> None:
         self.spec, self.wiring = self.frame.spec, self.frame.wiring
+        self.costing = self.costings[0]  # for sizes and bytes
         graph = self.spec.graph
         class_of = {u: c for c, k in enumerate(self.frame.classes) for u in k.units}
         alike_of = {u: c for c, k in enumerate(self.frame.alike) for u in k.units}
@@ -184,17 +203,16 @@ class _Builder:
         if op.variants:
             assigned, kept = self._variant_cuts(op)
             states = OperatorStates(op, assigned)
-            unary, working = measured_table(op)[:, kept], working_bytes(states, self.costing)[kept]
+            table = self.kinds.stacked([measured_table(op)] * self.kinds.count)
+            unary, working = table[:, kept], working_bytes(states, self.costing)[kept]
         else:
             states = OperatorStates(op, self._operator_cuts(op))
             fits = states.divisible(self.costing.wires, self.costing.microbatches)
             states = OperatorStates(op, states.assigned[fits])
             if not len(states.assigned):
                 raise NoStrategyError(op.name)
-            unary, working = (
-                compute_table(states, self.costing),
-                working_bytes(states, self.costing),
-            )
+            tables = [compute_table(states, costing) for costing in self.costings]
+            unary, working = self.kinds.stacked(tables), working_bytes(states, self.costing)
         self._keep_inputs(op, states, unary)
         self._save_model_inputs(op, states, unary)
         number = len(self.nodes)
@@ -290,7 +308,7 @@ class _Builder:
             cut = np.prod(np.where(states == j, self.costing.wires.sizes, 1), axis=-1)
             fits &= size % cut == 0
         states = states[fits]
-        unary = np.zeros((COUNT, len(states)))
+        unary = np.zeros((self.kinds.width, len(states)))
         if declared.role != "parameter":
             local = self.costing.wires.local_elements(states, self.costing.whole_bytes(tensor))
             if self._from_outside(tensor, reader.unit) and not reader.variants:
@@ -325,14 +343,17 @@ class _Builder:
         """Storage tables of every parameter."""
         axes = list(dict.fromkeys(p.axis for p in self.split.sharding))
         axis_of = np.array([axes.index(p.axis) for p in self.split.sharding], dtype=np.int64)
-        costing = StorageCosting(
-            self.costing.wires,
-            axis_of,
-            len(axes),
-            self.spec.train,
-            self.spec.mesh.device.memory_bandwidth,
-            self.split.microbatches,
-        )
+        costings = [
+            StorageCosting(
+                costing.wires,
+                axis_of,
+                len(axes),
+                self.spec.train,
+                device.memory_bandwidth,
+                self.split.microbatches,
+            )
+            for costing, device in zip(self.costings, self.spec.mesh.kinds, strict=True)
+        ]
         first: dict[tuple[int, _Likeness], int] = {}
         made: dict[_Likeness, tuple[Labels, StorageTable]] = {}
         for tensor, reads in self.wiring.reads.items():
@@ -344,7 +365,7 @@ class _Builder:
                 first[c, likeness] = len(self.stores)
                 node = self._user(tensor)
                 if likeness not in made:
-                    made[likeness] = self._storage(tensor, node, costing)
+                    made[likeness] = self._storage(tensor, node, costings)
                 holders = tuple(sorted({self.class_of[r.operator] for r in reads}))
                 per_unit = len({self.wiring.operator[r.operator].unit for r in reads}) == 1
                 self.stores.append(Store(tensor, node, *made[likeness], holders, per_unit))
@@ -358,7 +379,7 @@ class _Builder:
         return self.node_of_operator[reads[0].operator]
 
     def _storage(
-        self, tensor: str, node: int, costing: StorageCosting
+        self, tensor: str, node: int, costings: Sequence[StorageCosting]
     ) -> tuple[Labels, StorageTable]:
         reads = self.wiring.reads[tensor]
         readers = [self.wiring.operator[r.operator] for r in reads]
@@ -373,25 +394,34 @@ class _Builder:
             used, reduced = np.where(rows == PARTIAL, NONE, rows).astype(np.int8), rows == PARTIAL
         trained = any(has_gradient(op, r.position) for op, r in zip(readers, reads, strict=True))
         seconds = self._cover(tensor)
-        told_by = [used, reduced] if seconds is None else [used, reduced, seconds]
-        told = np.concatenate(told_by, axis=1)
+        told = np.concatenate([used, reduced, *(x for x in seconds if x is not None)], axis=1)
         _, first, labels = np.unique(told, axis=0, return_index=True, return_inverse=True)
-        cover = None if seconds is None else Cover(*seconds[first].T)
+        covers = [None if x is None else Cover(*x[first].T) for x in seconds]
         elements = self.costing.elements(tensor)
-        costs = storage_table(used[first], reduced[first], elements, trained, costing, cover)
-        return labels.reshape(-1), costs
+        costs = [
+            storage_table(used[first], reduced[first], elements, trained, costing, cover)
+            for costing, cover in zip(costings, covers, strict=True)
+        ]
+        merged = replace(
+            costs[0],
+            table=self.kinds.stacked([of_kind.table for of_kind in costs]),
+            reduce=np.concatenate([of_kind.reduce for of_kind in costs]),
+            regather=np.concatenate([of_kind.regather for of_kind in costs]),
+        )
+        return labels.reshape(-1), merged
 
-    def _cover(self, tensor: str) -> Floats | None:
-        """[strategy, phase] compute under which collectives of a parameter can hide; None where
-        several operators read it. It tells labels apart only where overlap is scheduled."""
+    def _cover(self, tensor: str) -> list[Floats | None]:
+        """[strategy, phase] compute of every kind of devices under which collectives of a parameter
+        can hide; None where several operators read it. It tells labels apart only where overlap is
+        scheduled."""
         reads = self.wiring.reads[tensor]
         if len(reads) > 1:
-            return None
+            return [None] * self.kinds.count
         states = self.nodes[self._user(tensor)].operator_states
         assert states is not None
         if self.spec.train.overlap != "scheduled":
-            return np.zeros((len(states.assigned), 3))
-        return covering_seconds(states, self.costing, reads[0].position)
+            return [np.zeros((len(states.assigned), 3))] * self.kinds.count
+        return [covering_seconds(states, costing, reads[0].position) for costing in self.costings]
 
     def _space(self) -> str:
         folded = any(len(k.units) > 1 for k in self.frame.classes)
@@ -403,7 +433,8 @@ class _Builder:
         return ShardingProblem(
             self.spec,
             self.split,
-            self.costing,
+            self.kinds,
+            self.costings,
             self.wiring,
             self.frame.classes,
             tuple(self.nodes),

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from solver.cost.collectives import Floats
-from solver.cost.quantities import COUNT
 from solver.sharding.lower.rates import store_factors
 from solver.sharding.problem import ShardingProblem
 from solver.sharding.terms import Weights
@@ -67,7 +66,8 @@ def own_costs(
         np.where(mask, weights.units[node.unit_class, 0] @ node.unary, math.inf)
         for node, mask in zip(problem.nodes, domain.nodes, strict=True)
     ]
-    factors = store_factors(problem, weights.units[None], weights.held[None])[0, :, :COUNT]
+    width = problem.kinds.width
+    factors = store_factors(problem, weights.units[None], weights.held[None])[0, :, :width]
     for number, store in enumerate(problem.stores):
         costs = np.tensordot(factors[number], store.costs.table, axes=1)
         least = np.where(domain.stores[number], costs, math.inf).min(axis=1)

@@ -10,6 +10,7 @@ import numpy as np
 
 from dsl.spec import Operator
 from solver.cost.collectives import Floats
+from solver.cost.kinds import Kinds
 from solver.cost.operators import Costing, has_gradient, weight_gradient
 from solver.cost.quantities import Quantity
 from solver.cost.redistribution import NONE, PARTIAL, States, same_cuts, seconds_between
@@ -38,21 +39,21 @@ def _side(forward: States, backward: States) -> _Side:
     return _Side(both[:, :width], both[:, width:], labels.reshape(-1))
 
 
-Layers = dict[Quantity, Floats]
-"""[label, label] of every quantity that is not zero everywhere."""
+Layers = dict[int, Floats]
+"""[label, label] of every row that is not zero everywhere."""
 
 LAYOUT = -1
 """In the place of a result or an input: the layout of a shared tensor or parameter."""
 
 _Key = tuple[int, int, int, int, int]  # node, node, result, input, class of the units that pay
 _Made = tuple[_Side, _Side, Layers]
-_Table = tuple[Labels, Labels, tuple[Quantity, ...], Floats]  # the last fields of an `Edge`
+_Table = tuple[Labels, Labels, tuple[int, ...], Floats]  # the last fields of an `Edge`
 
 
 def _table(left: _Side, right: _Side, table: Layers) -> _Table:
-    layers = tuple(q for q in Quantity if q in table and table[q].any())
+    layers = tuple(row for row in sorted(table) if table[row].any())
     shape = (len(layers), len(left.forward), len(right.forward))
-    kept = np.array([table[q] for q in layers]).reshape(shape)
+    kept = np.array([table[row] for row in layers]).reshape(shape)
     return left.labels, right.labels, layers, kept
 
 
@@ -61,7 +62,8 @@ class EdgeBuilder:
     """Walks the real graph, so that every edge knows which units of its class pay for it; edges
     between nodes that are alike share their tables."""
 
-    costing: Costing
+    kinds: Kinds
+    costings: Sequence[Costing]
     wiring: Wiring
     nodes: Sequence[Node]
     node_of_operator: dict[str, int]
@@ -72,6 +74,7 @@ class EdgeBuilder:
 
     def build(self) -> tuple[tuple[Edge, ...], tuple[Send, ...]]:
         """All edges and all unit-to-unit sends."""
+        self.costing = self.costings[0]  # for sizes and bytes
         self._tables: dict[_Key, _Table] = {}
         self._paid: dict[_Key, list[int]] = {}
         self._alike: dict[_Key, _Table] = {}
@@ -183,15 +186,14 @@ class EdgeBuilder:
 
     def _used(self, tensor: str, op: Operator, position: int) -> _Made:
         left, right = self._layout(tensor), self._read(op, position)
-        whole, wires = self.costing.whole_bytes(tensor), self.costing.wires
-        seconds = seconds_between(left.forward, right.forward, whole, wires)
-        table: Layers = {Quantity.FORWARD: seconds, Quantity.AGAIN: seconds}
+        table = self._forward(tensor, left, right)
         if has_gradient(op, position):
-            back = seconds_between(right.backward, left.forward, whole, wires, keep_partial=True)
+            back = self._seconds(tensor, right.backward, left.forward, keep_partial=True)
             kept = (right.backward[None] == PARTIAL) & (left.forward[:, None] == NONE)
             # The layout must own up to every sub-axis that its gradient is summed over.
             hidden = (kept & (left.backward[:, None] != PARTIAL)).any(axis=-1)
-            table[Quantity.WEIGHT_GRAD] = np.where(hidden, np.inf, back.T)
+            gradient = [np.where(hidden, np.inf, seconds.T) for seconds in back]
+            table.update(self.kinds.spread(Quantity.WEIGHT_GRAD, gradient))
         return left, right, table
 
     def _send(self, tensor: str, reads: Sequence[Read]) -> None:
@@ -236,13 +238,27 @@ class EdgeBuilder:
         return self.wiring.operator[operator].results[result].saved
 
     def _move(self, tensor: str, left: _Side, right: _Side, backward: bool) -> Layers:
-        whole, wires = self.costing.whole_bytes(tensor), self.costing.wires
-        seconds = seconds_between(left.forward, right.forward, whole, wires)
-        table = {Quantity.FORWARD: seconds, Quantity.AGAIN: seconds}
+        table = self._forward(tensor, left, right)
         if backward and self.costing.graph.tensors[tensor].needs_gradient:
-            back = seconds_between(right.backward, left.backward, whole, wires)
-            table[Quantity.INPUT_GRAD] = back.T
+            back = self._seconds(tensor, right.backward, left.backward)
+            table.update(self.kinds.spread(Quantity.INPUT_GRAD, [seconds.T for seconds in back]))
         return table
+
+    def _forward(self, tensor: str, left: _Side, right: _Side) -> Layers:
+        """Seconds of the forward, which recomputation repeats."""
+        seconds = self._seconds(tensor, left.forward, right.forward)
+        again = self.kinds.spread(Quantity.AGAIN, seconds)
+        return {**self.kinds.spread(Quantity.FORWARD, seconds), **again}
+
+    def _seconds(
+        self, tensor: str, sources: States, targets: States, keep_partial: bool = False
+    ) -> list[Floats]:
+        """[source, target] seconds on every kind of devices."""
+        whole = self.costing.whole_bytes(tensor)
+        return [
+            seconds_between(sources, targets, whole, costing.wires, keep_partial)
+            for costing in self.costings
+        ]
 
     def _save(
         self, table: Layers, tensor: str, states: States, savers: Sequence[Operator], held: Bools

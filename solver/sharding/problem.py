@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from dsl.spec import Spec
 from solver.cost.collectives import Floats
+from solver.cost.kinds import Kinds
 from solver.cost.operators import Costing, OperatorStates
-from solver.cost.quantities import COUNT, Quantity
 from solver.cost.redistribution import States
 from solver.cost.storage import StorageTable
 from solver.space.fold import UnitClass, Wiring
@@ -38,11 +38,11 @@ class Group:
 class Node:
     """A choice: an operator's strategy, or the layout of a shared tensor or parameter.
 
-    `subject` names the operator or tensor in the first unit of its class. `unary` is [quantity,
-    strategy]; `working` the bytes an operator needs while it runs. `operator_states` is set for
-    operators, `states` ([strategy, sub-axis]) for layouts. For a measured operator, `variants`
-    numbers the variant of each strategy. Nodes of one number `alike` have the same arrays: pairs of
-    them have the same tables.
+    `subject` names the operator or tensor in the first unit of its class. `unary` is [row,
+    strategy], rows being quantities (`solver.cost.kinds`); `working` the bytes an operator needs
+    while it runs. `operator_states` is set for operators, `states` ([strategy, sub-axis]) for
+    layouts. For a measured operator, `variants` numbers the variant of each strategy. Nodes of one
+    number `alike` have the same arrays: pairs of them have the same tables.
     """
 
     kind: Literal["operator", "tensor", "parameter"]
@@ -64,22 +64,16 @@ class Node:
 @dataclass(frozen=True, slots=True)
 class Edge:
     """A pairwise cost. Strategy i of node `u` has label `labels_u[i]`, likewise v; `table` is
-    [layer, label of u, label of v], where layer i is quantity `layers[i]` (the others are zero);
-    infinity where the pair is illegal."""
+    [layer, label of u, label of v], where layer i is row `layers[i]` of what nodes have (the others
+    are zero); infinity where the pair is illegal."""
 
     u: int
     v: int
     group: Group
     labels_u: Labels
     labels_v: Labels
-    layers: tuple[Quantity, ...]
+    layers: tuple[int, ...]
     table: Floats
-
-    def column(self, i: int, j: int) -> Floats:
-        """[quantity] of one pair of labels."""
-        result = np.zeros(COUNT)
-        result[list(self.layers)] = self.table[:, i, j]
-        return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +104,15 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class ShardingProblem:
-    """Everything that is chosen once the split is fixed, except stages, recompute and order."""
+    """Everything that is chosen once the split is fixed, except stages, recompute and order.
+
+    `costings` are those of the kinds of devices; sizes and bytes are the same in all of them.
+    """
 
     spec: Spec
     split: Split
-    costing: Costing
+    kinds: Kinds
+    costings: tuple[Costing, ...]
     wiring: Wiring
     classes: tuple[UnitClass, ...]
     nodes: tuple[Node, ...]
@@ -126,6 +124,11 @@ class ShardingProblem:
     store_of_parameter: dict[str, int]
     space: str  # which strategies were considered, in words
     is_coarse: bool  # whether these are only the coarse ones of `solver.sharding.build.build`
+
+    @property
+    def costing(self) -> Costing:
+        """What sizes and bytes follow from."""
+        return self.costings[0]
 
     def variant_number(self, operator: str, strategy: int) -> int:
         """Which variant of a measured operator a strategy is."""

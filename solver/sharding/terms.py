@@ -10,8 +10,8 @@ from solver.stages.pattern import Counts
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """One weighted sum of all quantities: `units` is [class, part, quantity]; `held` [store,
-    quantity] replaces it for STATIC and STEP of parameters that are held once per stage."""
+    """One weighted sum of all quantities: `units` is [class, part, row] (`solver.cost.kinds`);
+    `held` [store, row] replaces it for STATIC and STEP of parameters held once per stage."""
 
     units: Floats
     held: Floats
@@ -29,11 +29,11 @@ class SoftLimit:
 class StageTerms:
     """How the quantities of a unit enter a stage's time and bytes.
 
-    `time[row]` and `memory[stage]` are [class, part, quantity] factors; a plan's step time is at
-    least `time[row]` applied to all choices, for every row. `held_time[row]` and
-    `held_memory[stage]` are [store, quantity] factors of parameters held once per stage. `capacity`
-    is in bytes, for static, saved and buffers together (infinite: no limit); `soft` are limits of
-    the same bytes on the fullest stage.
+    `time[row]` and `memory[stage]` are [class, part, row of a table] factors; a plan's step time is
+    at least `time[row]` applied to all choices, for every row. `held_time[row]` and
+    `held_memory[stage]` are [store, row of a table] factors of parameters held once per stage.
+    `capacity` is in bytes per stage, for static, saved and buffers together (infinite: no limit);
+    `soft` are limits of the same bytes on the fullest stage.
     """
 
     time: Floats
@@ -41,7 +41,7 @@ class StageTerms:
     held_time: Floats
     held_memory: Floats
     counts: Counts
-    capacity: float
+    capacity: Floats
     soft: tuple[SoftLimit, ...] = ()
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+
+import numpy as np
 
 from dsl.spec import Link, Mesh, Spec, SubAxis
 
@@ -13,24 +16,26 @@ from dsl.spec import Link, Mesh, Spec, SubAxis
 class Split:
     """A division of the mesh and of the batch: the outermost choice of a plan.
 
-    `pipeline` are the sub-axes that make stages, `sharding` the others, both in mesh order.
+    `pipeline` are the sub-axes that make stages, `sharding` the others, both in mesh order. `kinds`
+    are the kinds of the devices of every stage, by their numbers in the mesh.
     """
 
     pipeline: tuple[SubAxis, ...]
     sharding: tuple[SubAxis, ...]
     microbatches: int
+    kinds: tuple[int, ...]
 
     @property
     def stages(self) -> int:
         """Number of pipeline stages."""
         return math.prod(part.size for part in self.pipeline)
 
-    @property
-    def transfer_link(self) -> Link | None:
-        """The link that stage-to-stage transfers use: least bandwidth, then largest latency."""
-        if not self.pipeline:
-            return None
-        return min((p.link for p in self.pipeline), key=lambda x: (x.bandwidth, -x.latency))
+    def link_between(self, stages: Iterable[int]) -> Link | None:
+        """The link that transfers between these stages use, the slowest of all that theirs have:
+        least bandwidth, then largest latency. None where there is one stage."""
+        kinds = sorted({self.kinds[stage] for stage in stages})
+        links = [part.links[kind] for kind in kinds for part in self.pipeline]
+        return min(links, key=lambda x: (x.bandwidth, -x.latency), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +58,10 @@ def whole_axes(parts: tuple[SubAxis, ...], named: frozenset[str]) -> list[Interc
 def interchangeable(parts: tuple[SubAxis, ...], named: frozenset[str]) -> list[Interchangeable]:
     """Group sub-axes that no rule tells apart; those in `named` (single ones that a pin names) stay
     alone."""
-    groups: dict[tuple[str, int, Link, str], list[int]] = {}
+    groups: dict[tuple[str, int, tuple[Link, ...], str], list[int]] = {}
     for position, part in enumerate(parts):
         alone = part.name if part.name in named else ""
-        groups.setdefault((part.axis, part.size, part.link, alone), []).append(position)
+        groups.setdefault((part.axis, part.size, part.links, alone), []).append(position)
     return [Interchangeable(tuple(members)) for members in groups.values()]
 
 
@@ -79,8 +84,11 @@ def pipeline_choices(spec: Spec, named: frozenset[str]) -> list[tuple[SubAxis, .
     """Every set of sub-axes that may become stages, one of each family of interchangeable ones.
 
     Among interchangeable sub-axes the outermost are taken: permuting them permutes devices only.
+    Not so where the outermost axis has devices of several kinds.
     """
     mesh: Mesh = spec.mesh
+    if mesh.runs:
+        named |= {part.name for part in mesh.axes[0].parts}
     wanted = spec.train.pipeline
     parts = mesh.parts
     units = len(spec.graph.units)
@@ -95,12 +103,37 @@ def pipeline_choices(spec: Spec, named: frozenset[str]) -> list[tuple[SubAxis, .
     return sorted(fitting, key=lambda c: (math.prod(p.size for p in c), [p.name for p in c]))
 
 
+def kinds_of_stages(mesh: Mesh, pipeline: tuple[SubAxis, ...]) -> tuple[int, ...] | None:
+    """The kind of the devices of every stage; None where some stage has several.
+
+    Stages are numbered by the coordinates of their devices, the outermost sub-axis first.
+    """
+    stages = math.prod(part.size for part in pipeline)
+    if not mesh.runs:
+        return (0,) * stages
+    outermost = mesh.axes[0]
+    kinds = np.repeat([run.kind for run in mesh.runs], [run.count for run in mesh.runs])
+    kinds = kinds.reshape([part.size for part in outermost.parts])
+    names = {part.name for part in pipeline}
+    kept = [i for i, part in enumerate(outermost.parts) if part.name in names]
+    rest = [i for i in range(len(outermost.parts)) if i not in kept]
+    rows = kinds.transpose(kept + rest).reshape(math.prod(kinds.shape[i] for i in kept), -1)
+    if (rows != rows[:, :1]).any():
+        return None
+    return tuple(np.repeat(rows[:, 0], stages // len(rows)).tolist())
+
+
 def splits(spec: Spec, named: frozenset[str]) -> list[Split]:
     """Every division of the mesh and batch that the spec allows, in a fixed order."""
     everything = spec.mesh.parts
     result = []
+    seen: set[Hashable] = set()
     for pipeline in pipeline_choices(spec, named):
         names = {p.name for p in pipeline}
         rest = tuple(p for p in everything if p.name not in names)
-        result += [Split(pipeline, rest, m) for m in microbatch_counts(spec)]
+        kinds = kinds_of_stages(spec.mesh, pipeline)
+        alike = tuple((p.axis, p.size, p.links, p.name in named and p.name) for p in pipeline)
+        if kinds is not None and (kinds, alike) not in seen:
+            seen.add((kinds, alike))
+            result += [Split(pipeline, rest, m, kinds) for m in microbatch_counts(spec)]
     return result

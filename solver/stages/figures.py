@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from solver.cost.collectives import Floats
-from solver.cost.quantities import COUNT, Quantity
+from solver.cost.quantities import Quantity
 from solver.sharding.problem import Selection, ShardingProblem
 from solver.stages.hiding import Exposed, exposed, unit_rows
 from solver.stages.pattern import PARTS, Counts, Pattern, by_stage, chunk_counts, unit_places
@@ -53,8 +53,8 @@ class StageFigures:
 
 
 def group_totals(problem: ShardingProblem, selection: Selection) -> Floats:
-    """[class, part, quantity] of what one unit adds."""
-    totals = np.zeros((len(problem.classes), len(PARTS), COUNT))
+    """[class, part, row] of what one unit adds (rows as in `solver.cost.kinds`)."""
+    totals = np.zeros((len(problem.classes), len(PARTS), problem.kinds.width))
     for node, k in zip(problem.nodes, selection.strategies, strict=True):
         totals[node.unit_class, 0] += node.unary[:, k]
     for edge in problem.edges:
@@ -66,7 +66,8 @@ def group_totals(problem: ShardingProblem, selection: Selection) -> Floats:
         c = problem.nodes[store.node].unit_class
         column = store.costs.table[:, label, z].copy()
         if not store.per_unit:
-            column[[Quantity.STATIC, Quantity.STEP]] = 0.0  # counted once per stage, below
+            for quantity in (Quantity.STATIC, Quantity.STEP):  # counted once per stage, below
+                column[problem.kinds.rows(quantity)] = 0.0
         totals[c, 0] += column
     return totals
 
@@ -76,8 +77,9 @@ def figures(problem: ShardingProblem, selection: Selection, pattern: Pattern) ->
     number = chunk_counts(problem, pattern)
     on_stage = Counts(by_stage(pattern, number.units), by_stage(pattern, number.again))
     totals = group_totals(problem, selection)
-    every = np.einsum("scp,cpq->sq", number.units, totals)
-    again = np.einsum("scp,cpq->sq", number.again, totals)
+    on = [problem.split.kinds[stage] for stage in pattern.placement]
+    every = problem.kinds.own(np.einsum("scp,cpq->sq", number.units, totals), on)
+    again = problem.kinds.own(np.einsum("scp,cpq->sq", number.again, totals), on)
     per_step = by_stage(pattern, every)
     _add_shared_parameters(problem, selection, on_stage, per_step)
     saved_b = every[:, Quantity.SAVED_B] - again[:, Quantity.SAVED_B] + again[:, Quantity.KEPT]
@@ -89,7 +91,7 @@ def figures(problem: ShardingProblem, selection: Selection, pattern: Pattern) ->
     saved = saved_b + saved_w
     tail, left = per_step[:, Quantity.STEP], None
     if problem.spec.train.overlap == "scheduled":
-        left = exposed(unit_rows(problem, totals), pattern, fused)
+        left = exposed(unit_rows(problem, totals, pattern), pattern, fused)
         tail = left.reduce + tail + left.gather
     return StageFigures(
         pattern=pattern,
@@ -166,10 +168,13 @@ def _add_shared_parameters(
         label = store.labels[selection.strategies[store.node]]
         column = store.costs.table[:, label, z]
         holding = number.units[:, list(store.holders), 0].sum(axis=1) > 0
-        for quantity in (Quantity.STATIC, Quantity.STEP):
-            every[holding, quantity] += column[quantity]
-        held_by = int(holding.sum())
-        link = problem.split.transfer_link
+        stages = np.flatnonzero(holding).tolist()
+        for stage in stages:
+            for quantity in (Quantity.STATIC, Quantity.STEP):
+                row = problem.kinds.row(quantity, problem.split.kinds[stage])
+                every[stage, quantity] += column[row]
+        held_by = len(stages)
+        link = problem.split.link_between(stages)
         if held_by > 1 and link is not None:
             volume = store.costs.shared[label, z]
             every[holding, Quantity.STEP] += 2 * (held_by - 1) / held_by * volume / link.bandwidth
@@ -219,14 +224,16 @@ def delays(
             volumes.setdefault((s, t), {})[send.tensor] = float(
                 send.volume[selection.strategies[send.node]]
             )
-    link, fixed = problem.split.transfer_link, problem.spec.train.transfer
+    fixed = problem.spec.train.transfer
     result = {}
     for pair, sent in sorted(volumes.items()):
-        if pattern.placement[pair[0]] == pattern.placement[pair[1]]:
+        source, target = (pattern.placement[chunk] for chunk in pair)
+        if source == target:
             result[pair] = 0.0
         elif fixed is not None:
             result[pair] = fixed
         else:
+            link = problem.split.link_between((source, target))
             assert link is not None
             result[pair] = link.latency + sum(sent.values()) / link.bandwidth
     return result

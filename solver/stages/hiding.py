@@ -58,12 +58,14 @@ class Side:
         return int(np.argmax(self.waits))
 
 
-def unit_rows(problem: ShardingProblem, totals: Floats) -> Floats:
-    """[unit, quantity] of every unit in graph order, from [class, part, quantity]."""
+def unit_rows(problem: ShardingProblem, totals: Floats, pattern: Pattern) -> Floats:
+    """[unit, quantity] of every unit in graph order on the devices of its stage, from [class, part,
+    row]."""
     places = unit_places(problem)
     classes = [c for c, _ in places]
     parts = [PARTS["first" if i == 0 else "rest"] for _, i in places]
-    return np.asarray(totals[classes, 0] + totals[classes, parts])
+    kinds = [problem.split.kinds[stage] for stage in pattern.stage_of]
+    return problem.kinds.own(totals[classes, 0] + totals[classes, parts], kinds)
 
 
 def exposed(rows: Floats, pattern: Pattern, fused: tuple[bool, ...]) -> Exposed:

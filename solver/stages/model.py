@@ -33,7 +33,8 @@ KIB = 1024.0
 
 @dataclass(frozen=True, slots=True)
 class UnitCosts:
-    """Per unit, in graph order: seconds of one micro-batch, per step, and bytes."""
+    """Per unit, in graph order: seconds of one micro-batch and per step, [kind of devices, unit],
+    and bytes, [unit]."""
 
     forward: Floats
     backward: Floats  # B and W
@@ -62,16 +63,20 @@ def unit_costs(problem: ShardingProblem, selection: Selection) -> UnitCosts:
         measured.append(aside[c])
         rows.append(totals[c, 0] + totals[c, PARTS["first" if i == 0 else "rest"]])
         buffers.append(working[c] + 2 * gathered[c])
-    q = np.array(rows)
-    forward = q[:, Quantity.FORWARD]
-    backward = q[:, Quantity.INPUT_GRAD] + q[:, Quantity.WEIGHT_GRAD]
-    reduce = np.maximum(q[:, Quantity.REDUCE] - backward, 0.0)
-    regather = np.maximum(q[:, Quantity.REGATHER] - forward, 0.0)
+    q, kinds = np.array(rows), problem.kinds
+
+    def seconds(quantity: Quantity) -> Floats:
+        return q[:, kinds.rows(quantity)[: kinds.count]].T
+
+    forward = seconds(Quantity.FORWARD)
+    backward = seconds(Quantity.INPUT_GRAD) + seconds(Quantity.WEIGHT_GRAD)
+    reduce = np.maximum(seconds(Quantity.REDUCE) - backward, 0.0)
+    regather = np.maximum(seconds(Quantity.REGATHER) - forward, 0.0)
     return UnitCosts(
         forward=forward,
         backward=backward,
-        again=q[:, Quantity.AGAIN],
-        step=q[:, Quantity.STEP] + reduce + regather,
+        again=seconds(Quantity.AGAIN),
+        step=seconds(Quantity.STEP) + reduce + regather,
         static=q[:, Quantity.STATIC],
         saved=q[:, Quantity.SAVED_B] + q[:, Quantity.SAVED_W],
         kept=q[:, Quantity.KEPT],
@@ -82,12 +87,13 @@ def unit_costs(problem: ShardingProblem, selection: Selection) -> UnitCosts:
 
 @dataclass
 class StageModel:
-    """One solve: which unit on which stage, which units recomputed."""
+    """One solve: which unit on which stage, which units recomputed. `capacity` is in bytes, of
+    every stage."""
 
     problem: ShardingProblem
     costs: UnitCosts
     in_flight: Sequence[int]
-    capacity: float
+    capacity: Floats
     pins: Sequence[PinMasks]
     may_recompute: bool
     must_recompute: bool
@@ -102,6 +108,7 @@ class StageModel:
         self.on_stage = [
             [k for k in self.chunks if self.placement[k] == s] for s in range(split.stages)
         ]
+        self.kind_of = [split.kinds[stage] for stage in self.placement]
         self.units = len(self.problem.spec.graph.units)
         self.places = unit_places(self.problem)
         self.wishes = [w for pin in self.pins if pin.is_hard for w in pin.units]
@@ -170,8 +177,8 @@ class StageModel:
         """The chunks before a stage's first one lead to it."""
         m = self.problem.split.microbatches
         c = self.costs
-        total = (c.forward + c.backward + c.again).sum() * m + c.step.sum()
-        self.tick = self._tick_of(float(total))
+        work = (c.forward + c.backward + c.again).max(axis=0).sum()
+        self.tick = self._tick_of(float(work * m + c.step.max(axis=0).sum()))
         self.makespan = self.model.new_int_var(0, 2**48, "makespan")
         fused = self.problem.spec.train.pipeline.family is not None
         heads: list[Linear] = []
@@ -192,7 +199,7 @@ class StageModel:
         return own + self._again_sum(microbatches * c.again, chunk)
 
     def _sum(self, seconds: Floats, chunk: int) -> Linear:
-        ticks = self._ticks(seconds)
+        ticks = self._ticks(seconds[self.kind_of[chunk]])
         return sum(int(t) * self._in(u, chunk) for u, t in enumerate(ticks) if t)
 
     def _tick_of(self, total: float) -> float:
@@ -212,17 +219,17 @@ class StageModel:
         return float(values[members[-1]])
 
     def _again_sum(self, seconds: Floats, chunk: int) -> Linear:
+        own = seconds[self.kind_of[chunk]]
         return sum(
-            int(self._ticks(np.array(self._rest_of(seconds, c)))) * self.again[chunk, c]
+            int(self._ticks(np.array(self._rest_of(own, c)))) * self.again[chunk, c]
             for c in range(len(self.problem.classes))
         )
 
     def _add_memory(self) -> None:
-        if not np.isfinite(self.capacity):
-            return
         for s, chunks in enumerate(self.on_stage):
-            total = sum(self._held(k) for k in chunks) + self._buffers(s, chunks)
-            self.model.add(total <= int(self.capacity // KIB))
+            if np.isfinite(self.capacity[s]):
+                total = sum(self._held(k) for k in chunks) + self._buffers(s, chunks)
+                self.model.add(total <= int(self.capacity[s] // KIB))
 
     def _held(self, chunk: int) -> Linear:
         """KiB of a chunk's parameters and of what it saves for the micro-batches in flight."""

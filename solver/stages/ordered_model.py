@@ -62,8 +62,8 @@ class OrderedStageModel(StageModel):
 
     def _tick_of(self, total: float) -> float:  # noqa: ARG002 - the horizon is known here
         c = self.costs
-        times = [*c.forward, *c.backward, *c.again, *c.step, self.delay]
-        quantum = common_quantum(float(t) for t in times)
+        times = [x.ravel() for x in (c.forward, c.backward, c.again, c.step)]
+        quantum = common_quantum(float(t) for t in np.concatenate([*times, [self.delay]]))
         if quantum is not None and self.upper <= FINEST * quantum:
             return quantum
         return max(self.upper, 1e-12) / FINEST

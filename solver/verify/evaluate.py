@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dsl.spec import Spec
 from solver.verify.decisions import Decisions
-from solver.verify.figures import Action, Figures, Saved, StageMemory
+from solver.verify.figures import Action, Call, Figures, Saved, StageMemory
 from solver.verify.legal_storage import level_violations
 from solver.verify.legality import violations
 from solver.verify.limits import limit_bills
@@ -35,9 +35,28 @@ class Priced:
 
 
 def price(plan: Plan) -> Priced:
-    """Price the stages of a plan."""
-    holdings = tuple(hold(plan, name) for name in plan.wiring.parameters)
-    return Priced(plan, holdings, stage_times(plan, holdings))
+    """Price the stages of a plan, each on the devices that it has."""
+    views = {kind: plan.seen_by(kind) for kind in sorted(set(plan.kinds))}
+    held = {
+        k: tuple(hold(view, name) for name in plan.wiring.parameters) for k, view in views.items()
+    }
+    times = {kind: stage_times(view, held[kind]) for kind, view in views.items()}
+    unit_of = {o.name: o.unit for o in plan.spec.graph.operators}
+    unit_of |= {holding.name: holding.unit for holding in held[plan.kinds[0]]}
+
+    def kind_of(call: Call) -> int:
+        return plan.kinds[plan.stage_of[unit_of[call.operator]]]
+
+    alike = zip(*(times[kind].calls for kind in views), strict=True)
+    number = {kind: at for at, kind in enumerate(views)}
+    joined = Times(
+        tuple(times[kind].stages[stage] for stage, kind in enumerate(plan.kinds)),
+        tuple(times[plan.kinds[p]].virtual[chunk] for chunk, p in enumerate(plan.places)),
+        tuple(times[kind].step_work[stage] for stage, kind in enumerate(plan.kinds)),
+        times[plan.kinds[0]].edges,
+        tuple(calls[number[kind_of(calls[0])]] for calls in alike),
+    )
+    return Priced(plan, held[plan.kinds[0]], joined)
 
 
 def evaluate(decisions: Decisions, spec: Spec, order: Order) -> Figures:

@@ -70,6 +70,16 @@ def pipeline_axes(proposal: Proposal) -> Iterator[Violation]:
             yield Violation("pipeline-axis", f"the spec keeps stages off `{name}`", where)
 
 
+def stage_devices(proposal: Proposal) -> Iterator[Violation]:
+    """All devices of a stage are of one kind."""
+    for stage, kinds in enumerate(proposal.kinds):
+        if len(kinds) > 1:
+            names = ", ".join(proposal.spec.mesh.kinds[kind].name for kind in sorted(kinds))
+            message = f"stage {stage} has devices of several kinds: {names}"
+            yield Violation("stage-devices", message, "pipeline.axes")
+            return
+
+
 def stage_count(proposal: Proposal) -> Iterator[Violation]:
     """The number of stages is within the spec's range and that of the units."""
     count = proposal.stages
@@ -174,7 +184,7 @@ def recompute(proposal: Proposal) -> Iterator[Violation]:
 PHASES: tuple[tuple[Rule, ...], ...] = (
     (names_match,),
     (pipeline_axes, microbatches, family),
-    (stage_count, recompute),
+    (stage_count, stage_devices, recompute),
     (stages_exist,),
     (stages_ascend, cut_violations),
 )

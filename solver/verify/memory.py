@@ -37,8 +37,17 @@ def stage_memory(
         activations=activations,
         buffers=_buffers(plan, units, operators, holdings),
         reserve=0.0 if limit is None else limit.reserve,
-        limit=plan.spec.mesh.device.memory_bytes if limit is None else limit.value,
+        limit=_room(plan, stage, limit),
     )
+
+
+def _room(plan: Plan, stage: int, limit: Limit | None) -> float:
+    """Bytes that the peak may reach: the limit's, or else the device's own; where devices differ,
+    the lesser of both."""
+    own = plan.spec.mesh.kinds[plan.kinds[stage]].memory_bytes
+    if limit is None:
+        return own
+    return limit.value if len(plan.spec.mesh.kinds) == 1 else min(limit.value, own)
 
 
 def virtual_stage_saved(plan: Plan, virtual_stage: int, fused: bool) -> Saved:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from dsl.spec import Operator, Spec, SubAxis, Unit, Variant
+from dsl.spec import Link, Operator, Spec, SubAxis, Unit, Variant
 from solver.verify.decisions import Decisions
+from solver.verify.kinds import slowest
 from solver.verify.layouts import (
     PARTIAL,
     Frame,
@@ -29,7 +30,8 @@ class Plan:
     """Decisions that `legality` has passed, joined to the spec they decide.
 
     `stage_of`, `virtual_stage_of` and `recomputed` have every unit; `places` is the stage of every
-    virtual stage.
+    virtual stage. `kinds` are the kinds of the devices of the stages, `transfer_links` the link
+    that each sends and receives over.
     """
 
     spec: Spec
@@ -42,11 +44,24 @@ class Plan:
     virtual_stage_of: Mapping[str, int]
     places: tuple[int, ...]
     recomputed: Mapping[str, bool]
+    kinds: tuple[int, ...]
+    transfer_links: tuple[Link, ...]
 
     @property
     def stages(self) -> int:
         """How many pipeline stages there are."""
         return product(self.pipeline)
+
+    def seen_by(self, kind: int) -> Plan:
+        """The plan as if all devices were of one kind: right for the stages that are."""
+        mesh = self.spec.mesh.seen_by(kind)
+        parts = {part.name: part for part in mesh.parts}
+        return replace(
+            self,
+            spec=replace(self.spec, mesh=mesh),
+            frame=Frame(tuple(parts[p.name] for p in self.frame.parts), self.frame.microbatches),
+            pipeline=tuple(parts[p.name] for p in self.pipeline),
+        )
 
     def units_on(self, stage: int) -> tuple[Unit, ...]:
         """The units of a stage, in program order."""
@@ -99,6 +114,9 @@ def join(proposal: Proposal) -> Plan:
     chosen = proposal.decisions.operators
     stage_of = {unit.name: chosen[unit.operators[0]].stage for unit in graph.units}
     turn_of = {unit.name: chosen[unit.operators[0]].turn for unit in graph.units}
+    kinds = tuple(min(kinds) for kinds in proposal.kinds)
+    across = proposal.pipeline
+    links = tuple(slowest([part.links[kind] for part in across]) for kind in kinds if across)
     found = {name: number(proposal.places, stage_of[name], turn_of[name]) for name in stage_of}
     return Plan(
         spec=proposal.spec,
@@ -111,4 +129,6 @@ def join(proposal: Proposal) -> Plan:
         virtual_stage_of={name: chunk for name, chunk in found.items() if chunk is not None},
         places=proposal.places,
         recomputed={unit.name: chosen[unit.operators[0]].recompute for unit in graph.units},
+        kinds=kinds,
+        transfer_links=links,
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from dsl.spec import Operator, Spec, SubAxis
 from solver.verify.decisions import Cuts, Decisions
+from solver.verify.kinds import kinds_of_stages
 from solver.verify.layouts import Frame, product
 from solver.verify.virtual_stages import places
 from solver.verify.wiring import Wiring, wire
@@ -28,6 +29,11 @@ class Proposal:
     def stages(self) -> int:
         """How many pipeline stages there are."""
         return product(self.pipeline)
+
+    @property
+    def kinds(self) -> tuple[frozenset[int], ...]:
+        """The kinds of the devices of every stage (one each, where the proposal is legal)."""
+        return kinds_of_stages(self.spec.mesh, self.pipeline)
 
     @property
     def places(self) -> tuple[int, ...]:

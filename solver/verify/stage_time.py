@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from solver.verify.charges import Charge
 from solver.verify.compute import operator_charges
 from solver.verify.figures import Call, Edge, Phase, StageTime, StepWork
+from solver.verify.kinds import slowest
 from solver.verify.layouts import local_bytes
 from solver.verify.movement import parameter_charges, tensor_charges
 from solver.verify.plan import Plan
@@ -159,20 +160,17 @@ def stage_edges(plan: Plan) -> tuple[Edge, ...]:
                 pair = (source, target)
                 carried[pair] = carried.get(pair, 0.0) + size
     return tuple(
-        Edge(source, target, _delay(plan, size) if _is_sent(plan, source, target) else 0.0)
+        Edge(source, target, _delay(plan, plan.places[source], plan.places[target], size))
         for (source, target), size in sorted(carried.items())
     )
 
 
-def _is_sent(plan: Plan, source: int, target: int) -> bool:
-    return plan.places[source] != plan.places[target]
-
-
-def _delay(plan: Plan, size: float) -> float:
-    """Seconds of one transfer over the slowest link of the pipeline, or as the spec fixes it."""
+def _delay(plan: Plan, source: int, target: int, size: float) -> float:
+    """Seconds of one transfer between stages over the slower of their links, or as the spec fixes
+    it; none within a stage."""
+    if source == target:
+        return 0.0
     if plan.spec.train.transfer is not None:
         return plan.spec.train.transfer
-    links = [part.link for part in plan.pipeline]
-    bandwidth = min(link.bandwidth for link in links)
-    latency = max(link.latency for link in links if link.bandwidth == bandwidth)
-    return latency + size / bandwidth
+    link = slowest([plan.transfer_links[source], plan.transfer_links[target]])
+    return link.latency + size / link.bandwidth

@@ -195,7 +195,7 @@ def _sum_over_stages(plan: Plan, held: Holding) -> tuple[Call, ...]:
         return ()
     gradient = held.elements * plan.spec.train.optimizer.gradient_bytes
     size = gradient / product(held.optimizer)
-    bandwidth = min(part.link.bandwidth for part in plan.pipeline)
+    bandwidth = min(plan.transfer_links[stage].bandwidth for stage in held.stages)
     duration = 2 * (count - 1) / count * size / bandwidth
     axes = tuple(part.name for part in plan.pipeline)
     return (Call(held.name, held.name, "step", "all_reduce", axes, size, 1, duration),)

@@ -80,6 +80,11 @@ class Case:
     def peak(self, s: Selection) -> float:
         return float(peaks(self.problem, self.pattern, self.held, s).max())
 
+    def is_over(self, s: Selection) -> bool:
+        """Whether a stage has too little memory."""
+        peak = peaks(self.problem, self.pattern, self.held, s)
+        return bool((peak > self.terms.capacity).any())
+
     def paid(self, s: Selection) -> float:
         return penalty(self.problem, self.pins, s)
 
@@ -87,7 +92,7 @@ class Case:
         """Step time and soft pins; bytes over the capacity at their price."""
         if not self.is_legal(s):
             return math.inf
-        if self.peak(s) > self.terms.capacity:
+        if self.is_over(s):
             return math.inf
         charges = (x.price * max(0.0, self.peak(s) - x.value) for x in self.terms.soft)
         return row_values(self.problem, self.terms, s) + self.paid(s) + sum(charges)
@@ -98,6 +103,7 @@ def spec_of(rng: random.Random, body: str, statements: tuple[str, ...]) -> Spec:
         body if body != "looped" else "product",
         sizes=rng.choice(((4100, 1024, 2050), (4096, 1026, 2049))),
         gpus=rng.choice((2, 4, 4)),
+        second=rng.choice((None, None, (30, 5, 20, 8192))),
         train=TRAIN.format(family=rng.choice(("", "one_f_one_b", "zb_h1"))),
         statements=statements,
     ).text()
@@ -139,9 +145,10 @@ def case_of(rng: random.Random, spec: Spec, limited: bool) -> Case:
     k = rng.randrange(len(seen))
     capacity = (seen[k] + seen[min(k + 1, len(seen) - 1)]) / 2
     limits = rng.choice(("hard", "hard", "soft", "both"))
-    if limits == "hard":
-        return replace(case, terms=replace(terms, capacity=capacity))
-    most = seen[-1] if limits == "both" else math.inf
+    if limits == "hard":  # some stages have more room than others
+        room = np.array([rng.choice((1.0, 1.0, 1.5)) * capacity for _ in range(split.stages)])
+        return replace(case, terms=replace(terms, capacity=room))
+    most = np.full(split.stages, seen[-1] if limits == "both" else math.inf)
     soft = (SoftLimit(capacity, 1e-9), SoftLimit(0.9 * capacity, 2e-9))
     return replace(case, terms=replace(terms, capacity=most, soft=soft))
 
@@ -218,17 +225,18 @@ def test_limits_are_kept_by_some_and_broken_by_others(monkeypatch: pytest.Monkey
         for _ in range(4):
             s = case.random_selection(rng)
             if case.is_legal(s):
-                kinds.add((case.peak(s) > case.terms.capacity, bool(case.terms.soft)))
+                kinds.add((case.is_over(s), bool(case.terms.soft)))
             else:
                 kinds.add("illegal")
         kinds |= {resource.name for resource in lowered.problem.resources}
         kinds |= {"level"} if any(len(x.amounts) > 1 for x in lowered.levels) else set()
         kinds |= {"loop"} if any(node.loops for node in lowered.tables.nodes) else set()
+        kinds |= {"mixed"} if case.problem.kinds.count > 1 else set()
         kinds |= {"pin"} if lowered.problem.pins else set()
         kinds |= {"folded"} if any(how.node is None for how in lowered.storing) else set()
     both = set(itertools.product((True, False), repeat=2))
     resources = {"memory", "step time", "gathered parameters"}
-    assert kinds >= both | resources | {"level", "loop", "pin", "folded"}
+    assert kinds >= both | resources | {"level", "loop", "mixed", "pin", "folded"}
 
 
 @pytest.mark.parametrize("seed", range(0, CASES, 2))
@@ -266,9 +274,10 @@ def test_pinned_parameters_keep_every_option(body: str) -> None:
 def test_what_always_fits_is_no_resource() -> None:
     rng, case = random_case(0, limited=True)
     most = max(case.peak(case.random_selection(rng)) for _ in range(30))
-    roomy = lower(case.tables(), replace(case.terms, capacity=50 * most))
+    stages = case.pattern.stages
+    roomy = lower(case.tables(), replace(case.terms, capacity=np.full(stages, 50 * most)))
     assert "memory" not in [r.name for r in roomy.problem.resources]
-    tight = lower(case.tables(), replace(case.terms, capacity=0.5 * most))
+    tight = lower(case.tables(), replace(case.terms, capacity=np.full(stages, 0.5 * most)))
     assert "memory" in [r.name for r in tight.problem.resources]
 
 
@@ -307,7 +316,7 @@ def test_the_peak_can_be_minimised(seed: int) -> None:
     lowered = lower(case.tables(), terms, Aim("memory", limit))
     for _ in range(8):
         found, back = way_and_back(case, lowered, case.random_selection(rng))
-        fits = case.is_legal(back) and case.peak(back) <= terms.capacity
+        fits = case.is_legal(back) and not case.is_over(back)
         wanted = case.peak(back) + case.paid(back)
         if not fits or row_values(case.problem, terms, back) > limit:
             wanted = math.inf

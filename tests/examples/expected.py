@@ -24,6 +24,7 @@ EXPECTED = {
     "long_context": Expected(8, 16, 0.1, stages=1),
     "qwen2_5_72b": Expected(10, 64, 0.3, stages=4),
     "vision_language": Expected(6, 8, 0.02),
+    "mixed_mesh": Expected(8, 16, 0.35),
     "measured_pipeline": Expected(8, 16, 0.26, stages=16),
     "measured_zero_bubble": Expected(6, 8, 0.03, stages=8),
     "measured_v": Expected(6, 4, 0.05, stages=4),

@@ -214,11 +214,10 @@ class _Search:
 
     def _fits(self, memory: Sequence[StageMemory]) -> bool:
         limits = [x for x in self.hard if x.quantity == "memory"]
-        room = self.spec.mesh.device.memory_bytes
         peak = max(m.peak - m.reserve for m in memory)
-        if not limits:
-            return peak <= room * ROOM
-        return all(peak + limit.reserve <= limit.value * ROOM for limit in limits)
+        return all(m.peak <= m.limit * ROOM for m in memory) and all(
+            peak + limit.reserve <= limit.value * ROOM for limit in limits
+        )
 
     def _orders(self, base: Decisions, plain: Figures) -> list[tuple[tuple[Row, ...], list[float]]]:
         """Every order that can run, with the activations that it holds on each stage."""

@@ -24,6 +24,7 @@ from dsl.spec import (
     WholeIndex,
 )
 from solver.verify.decisions import Cuts, Decisions, OperatorChoice, ParameterChoice, TensorChoice
+from solver.verify.kinds import kinds_of_stages
 from solver.verify.wiring import Wiring, wire
 
 Place = tuple[int, int, int, int]
@@ -79,7 +80,8 @@ class Space:
         high = len(self.spec.graph.units) if wish.high is None else wish.high
         for count in range(len(allowed) + 1):
             for chosen in itertools.combinations(allowed, count):
-                if wish.low <= math.prod(p.size for p in chosen) <= high:
+                kinds = kinds_of_stages(self.spec.mesh, chosen)
+                if wish.low <= len(kinds) <= high and all(len(k) == 1 for k in kinds):
                     yield chosen
 
     def microbatch_counts(self) -> list[int]:

@@ -6,6 +6,7 @@ Sizes are thousands, so that bytes are megabytes and no rounding to KiB tells pl
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -61,7 +62,9 @@ OPERATORS = {
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What a spec says; `statements` are pins and limits, one a line."""
+    """What a spec says; `statements` are pins and limits, one a line. `second` are the teraflops,
+    gigabytes per second, latency and memory (MiB) of another kind of devices, which the second half
+    of the mesh has."""
 
     body: str
     sizes: tuple[int, int, int] = (4098, 1024, 2050)
@@ -72,26 +75,24 @@ class Draft:
     train: str = "microbatches 1..2 pipeline 1..2 stages recompute auto"
     statements: tuple[str, ...] = ()
     objective: str = "step_time"
+    second: tuple[int, int, int, int] | None = None
 
     def text(self) -> str:
         """The whole spec."""
         b, d, f = self.sizes
         source = INPUT.get(self.body, "x[b, d]")
+        first = (self.teraflops, self.gigabytes, self.latency, 16384)
         return "\n".join(
             (
-                "device toy {",
-                f"  compute bf16 {self.teraflops} TFLOP/s",
-                "  memory 16 GiB at 1 TB/s",
-                "  launch 2 us",
-                f"  link bus : {self.gigabytes} GB/s latency {self.latency} us",
-                "}",
+                *_device("toy", *first),
+                *_device("other", *(self.second or first)),
                 "model m() {",
                 f"  batch index b = {b}",
                 f"  index d = {d}, f = {f}",
                 f"  input {source}",
                 f"  {BODIES[self.body]}",
                 "}",
-                f"mesh pod = toy[gpu: {self.gpus}]",
+                self._mesh(),
                 "model net = m()",
                 f"train {{ {self.train} }}",
                 *self.statements,
@@ -100,12 +101,32 @@ class Draft:
             )
         )
 
+    def _mesh(self) -> str:
+        if self.second is None:
+            return f"mesh pod = toy[gpu: {self.gpus}]"
+        half = self.gpus // 2
+        return f"mesh pod = [gpu: {half} of toy + {self.gpus - half} of other]"
+
     def spec(self) -> Spec:
         """The resolved spec."""
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, "spec.mmp")
-            path.write_text(self.text(), encoding="utf-8")
-            return load(path)
+        return parsed(self.text())
+
+
+def parsed(text: str) -> Spec:
+    """A spec from its text."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "spec.mmp")
+        path.write_text(text, encoding="utf-8")
+        return load(path)
+
+
+def _device(name: str, teraflops: int, gigabytes: int, latency: int, memory: int) -> Iterator[str]:
+    yield f"device {name} {{"
+    yield f"  compute bf16 {teraflops} TFLOP/s"
+    yield f"  memory {memory} MiB at 1 TB/s"
+    yield "  launch 2 us"
+    yield f"  link bus : {gigabytes} GB/s latency {latency} us"
+    yield "}"
 
 
 def is_small(spec: Spec, most: int) -> bool:

@@ -50,6 +50,7 @@ def agrees(draft: Draft, is_proved: bool = True) -> None:
 def is_bound_by_memory_in_flight(draft: Draft) -> bool:
     """Whether a schedule of several stages may have to make do with little memory."""
     limited = any("limit memory" in text for text in draft.statements)
+    limited |= draft.second is not None and draft.second[3] < 1024
     ordered = "zb_h1" in draft.train and draft.objective == "memory"
     return "1..2 stages" in draft.train and (limited or ordered)
 

@@ -26,11 +26,14 @@ _STOPPED = {
 
 
 def title(spec: Spec) -> Text:
-    """`examples/llama3_8b.mmp: 32 x h100_sxm (pod: node 4 x gpu 8)`."""
+    """`examples/llama3_8b.mmp: 32 x h100_sxm (pod: node 4 x gpu 8)`; where there are several kinds,
+    `16 x h100_sxm + 16 x a100_80`."""
     mesh = spec.mesh
+    kinds = enumerate(mesh.kinds)
+    devices = " + ".join(f"{mesh.devices_of(number)} x {kind.name}" for number, kind in kinds)
     axes = " x ".join(f"{axis.name} {axis.size}" for axis in mesh.axes)
     text = Text(spec.path, style="bold")
-    return text.append(f": {mesh.devices} x {mesh.device.name} ({mesh.name}: {axes})", "not bold")
+    return text.append(f": {devices} ({mesh.name}: {axes})", "not bold")
 
 
 def ending(document: Document) -> str:

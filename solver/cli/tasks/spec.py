@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dsl.spec import Spec
-from solver.cli.exit_codes import CommandError, ExitCode
 from solver.cli.task import Task
 from solver.events import Document
 from solver.verify.check import FORMAT, verify
@@ -22,14 +21,7 @@ def spec_task(path: str | Path, overrides: Mapping[str, str]) -> Task:
 
 
 def task_of(spec: Spec) -> Task:
-    """A spec that was read already. Its own file is the first source: `mmp verify` reads that.
-
-    CommandError for a mesh of several device kinds, which cannot be planned yet.
-    """
-    if len(spec.mesh.kinds) > 1:
-        names = ", ".join(device.name for device in spec.mesh.kinds)
-        message = f"mesh `{spec.mesh.name}` has several kinds of devices ({names}); only meshes of "
-        raise CommandError(message + "one kind can be planned", ExitCode.REJECTED)
+    """A spec that was read already. Its own file is the first source: `mmp verify` reads that."""
     sources = sorted(spec.sources, key=lambda source: source.path != spec.path)
     return Task(
         subject=spec,

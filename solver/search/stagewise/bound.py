@@ -62,9 +62,10 @@ class Dealt:
 
 
 def applies(problem: ShardingProblem) -> bool:
-    """Whether stages are consecutive units of a chain, with one chunk each."""
+    """Whether stages are consecutive units of a chain, with one chunk each, on devices of one
+    kind."""
     chunks = len(placement(problem.spec.train.pipeline, problem.split.stages))
-    one_each = chunks == problem.split.stages
+    one_each = chunks == problem.split.stages and problem.kinds.count == 1
     return one_each and (problem.wiring.is_chain or problem.split.stages == 1)
 
 

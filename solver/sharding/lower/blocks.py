@@ -18,7 +18,8 @@ from solver.sharding.problem import Labels
 
 GATHERED, SHARED = COUNT, COUNT + 1
 FIGURES = COUNT + 2
-"""Of a storage option: every `Quantity`, bytes gathered, bytes that stages exchange."""
+"""Of a storage option: every `Quantity`, bytes gathered, bytes that stages exchange; and behind
+these the other blocks of several kinds of devices (`solver.cost.kinds`)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

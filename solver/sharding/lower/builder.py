@@ -13,7 +13,7 @@ import numpy as np
 
 from solver.cost.collectives import Floats
 from solver.engine import problem as engine
-from solver.sharding.lower.blocks import FIGURES, GATHERED, Rates
+from solver.sharding.lower.blocks import GATHERED, Rates
 from solver.sharding.lower.cuts import CutPoints
 from solver.sharding.lower.levels import GUARD, Level
 from solver.sharding.lower.memory import Memory, MemoryLimit
@@ -75,11 +75,11 @@ class Builder:
         below their levels."""
         self.memory = len(self.resources)
         for limit in limits:
-            capacity = np.full(len(found.rates), limit.capacity)
+            capacity = limit.capacity[found.stages]
             self.add_resource(limit.name, capacity, limit.price, found.rates)
         apart = [(level, c) for level in found.levels for c in level.classes]
         if apart:
-            stores = np.zeros((len(apart), len(self.tables.stores), FIGURES))
+            stores = np.zeros((len(apart), *found.rates.stores.shape[1:]))
             for point, (_, c) in enumerate(apart):
                 mine = [s.unit_class == c for s in self.tables.stores]
                 stores[point, mine, GATHERED] = 2.0

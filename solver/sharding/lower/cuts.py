@@ -20,7 +20,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from solver.cost.collectives import Floats
-from solver.cost.quantities import COUNT
 from solver.sharding.lower.blocks import SHARED, Rates
 from solver.sharding.lower.rates import store_factors
 from solver.sharding.lower.tables import Tables
@@ -101,8 +100,9 @@ def _function(part: CutPart) -> tuple[object, ...]:
 
 def _rates(tables: Tables, parts: Sequence[CutPart]) -> Rates:
     classes, stores = len(tables.problem.classes), len(tables.problem.stores)
-    units = np.array([p.factors for p in parts]).reshape(len(parts), classes, 3, COUNT)
-    held = np.array([p.held for p in parts]).reshape(len(parts), stores, COUNT)
+    width = tables.problem.kinds.width
+    units = np.array([p.factors for p in parts]).reshape(len(parts), classes, 3, width)
+    held = np.array([p.held for p in parts]).reshape(len(parts), stores, width)
     factors = store_factors(tables.problem, units, held)
     for point, part in enumerate(parts):
         for store, rate in part.exchanged.items():

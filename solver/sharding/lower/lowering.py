@@ -152,9 +152,10 @@ def _step_limits(aim: Aim) -> list[SoftLimit]:
 
 
 def _memory_limits(terms: StageTerms, aim: Aim) -> list[MemoryLimit]:
-    limits = []
+    limits, everywhere = [], np.ones(len(terms.capacity))
     if aim.minimizes == "memory":
-        limits.append(MemoryLimit("peak", 0.0, 1.0))
-    if math.isfinite(terms.capacity):
+        limits.append(MemoryLimit("peak", 0.0 * everywhere, 1.0))
+    if np.isfinite(terms.capacity).any():
         limits.append(MemoryLimit("memory", terms.capacity, math.inf))
-    return limits + [MemoryLimit("soft memory", x.value, x.price) for x in terms.soft]
+    soft = [MemoryLimit("soft memory", x.value * everywhere, x.price) for x in terms.soft]
+    return limits + soft

@@ -11,7 +11,8 @@ points for `working`, a maximum over single choices, and for units that gather w
 there a level is chosen (`solver.sharding.lower.levels`) and used at all points.
 
 Exact reductions, U and L being the sums of the largest and least amounts of all choices at a point:
-1. A stage whose factors, units and recomputed units are all reached by another stage never decides.
+1. A stage whose factors, units and recomputed units are all reached by another stage, which has no
+   more room, never decides.
 2. A point where U fits within every capacity is always met.
 3. Levels that fit with U at all their points are alike, and the largest of them stands for all;
    levels that do not fit with L at some point of a hard capacity are never chosen.
@@ -31,6 +32,7 @@ from solver.sharding.lower.blocks import GATHERED, Rates, undominated
 from solver.sharding.lower.levels import GUARD, Level, gathered_levels, working_levels
 from solver.sharding.lower.rates import store_factors
 from solver.sharding.lower.tables import SAVED, Tables
+from solver.sharding.problem import Labels
 from solver.sharding.terms import StageTerms
 from solver.stages.pattern import PARTS
 
@@ -42,19 +44,20 @@ NOBODY = (None,)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MemoryLimit:
-    """Bytes that may be used at every point, and the price of a byte more (infinity: hard)."""
+    """Bytes that may be used on every stage, and the price of a byte more (infinity: hard)."""
 
     name: str
-    capacity: float
+    capacity: Floats
     price: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Memory:
-    """The factors at every point, and the levels beside them."""
+    """The factors at every point, the levels beside them, and the stage of every point."""
 
     rates: Rates
     levels: tuple[Level, ...]
+    stages: Labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +75,17 @@ class _Point:
 
 def memory(tables: Tables, terms: StageTerms, limits: Sequence[MemoryLimit]) -> Memory | None:
     """The points that can matter under these limits; None when everything fits everywhere."""
-    points = _points(tables, terms)
+    points = _points(tables, terms, np.array([limit.capacity for limit in limits]))
     rates = _rates(tables, terms, points)
     levels = working_levels(tables, [point.held for point in points])
     levels += gathered_levels(tables, [point.apart for point in points])
     least, most = _extremes(tables, rates, levels)
-    room = min(limit.capacity for limit in limits)
-    hard = min((x.capacity for x in limits if math.isinf(x.price)), default=math.inf)
+    stages = np.array([point.stage for point in points], dtype=np.intp)
+    room = np.minimum.reduce([limit.capacity for limit in limits])[stages]
+    hard = np.full(len(points), math.inf)
+    for limit in limits:
+        if math.isinf(limit.price):
+            hard = np.minimum(hard, limit.capacity[stages])
     kept = np.flatnonzero(most * (1 + GUARD) > room)
     number = np.full(len(points), -1, dtype=np.intp)
     number[kept] = np.arange(len(kept))
@@ -86,19 +93,20 @@ def memory(tables: Tables, terms: StageTerms, limits: Sequence[MemoryLimit]) -> 
     for level in levels:
         here = level.points[number[level.points] >= 0]
         if len(here):
-            alike = room - (most[here].max() - level.amounts[-1]) * (1 + GUARD)
-            ceiling = hard - (least[here].max() - level.amounts[0]) * (1 - GUARD)
-            used.append(replace(level.trimmed(alike, ceiling), points=number[here]))
-    return Memory(rates.take(kept), tuple(used)) if len(kept) else None
+            alike = room[here] - (most[here] - level.amounts[-1]) * (1 + GUARD)
+            ceiling = hard[here] - (least[here] - level.amounts[0]) * (1 - GUARD)
+            used.append(replace(level.trimmed(alike.min(), ceiling.min()), points=number[here]))
+    return Memory(rates.take(kept), tuple(used), stages[kept]) if len(kept) else None
 
 
 # ---- points --------------------------------------------------------------------------------
 
 
-def _points(tables: Tables, terms: StageTerms) -> list[_Point]:
-    """Stage by stage every combination of a class that gathers and one that is recomputed."""
+def _points(tables: Tables, terms: StageTerms, room: Floats) -> list[_Point]:
+    """Stage by stage every combination of a class that gathers and one that is recomputed; `room`
+    is [limit, stage] bytes."""
     present, again = terms.counts.units[:, :, 0] > 0, terms.counts.again > 0
-    vectors = [terms.memory, terms.held_memory, present, again[:, :, 1:]]
+    vectors = [terms.memory, terms.held_memory, present, again[:, :, 1:], -room.T]
     flat = np.concatenate([x.reshape(len(present), -1) for x in vectors], axis=1)
     points = []
     for s in undominated(flat).tolist():

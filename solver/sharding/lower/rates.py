@@ -15,9 +15,10 @@ def store_factors(problem: ShardingProblem, units: Floats, held: Floats) -> Floa
     """[point, store, figure]: a parameter is charged to the units of its class, and once per stage
     (`held`) for what a parameter of several units keeps and does once per step."""
     classes = [problem.nodes[store.node].unit_class for store in problem.stores]
-    factors = np.zeros((len(units), len(classes), FIGURES))
-    factors[:, :, : units.shape[3]] = units[:, classes, 0]
-    once = [Quantity.STATIC, Quantity.STEP]
+    kinds = problem.kinds
+    factors = np.zeros((len(units), len(classes), max(FIGURES, kinds.width)))
+    factors[:, :, : kinds.width] = units[:, classes, 0]
+    once = [*kinds.rows(Quantity.STATIC), *kinds.rows(Quantity.STEP)]
     for number, store in enumerate(problem.stores):
         if not store.per_unit:
             factors[:, number, once] = held[:, number, once]

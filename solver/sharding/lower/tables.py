@@ -18,7 +18,7 @@ import numpy as np
 from solver.cost.collectives import Floats
 from solver.cost.quantities import Quantity
 from solver.sharding.domain import Bools, Domain
-from solver.sharding.lower.blocks import FIGURES, GATHERED, Block, Rates, block
+from solver.sharding.lower.blocks import FIGURES, GATHERED, SHARED, Block, Rates, block
 from solver.sharding.problem import Edge, Labels, ShardingProblem, Store
 from solver.space.pins import PinMasks
 from solver.stages.pattern import PARTS
@@ -263,8 +263,9 @@ def _store(
 ) -> StoreTable:
     labels = store.labels[kept]
     costs = store.costs
-    figures = np.concatenate([costs.table, costs.gathered[None], costs.shared[None]])
-    assert len(figures) == FIGURES
+    figures = np.zeros((max(FIGURES, len(costs.table)), *costs.gathered.shape))
+    figures[: len(costs.table)] = costs.table
+    figures[GATHERED], figures[SHARED] = costs.gathered, costs.shared
     reached = np.zeros(len(allowed), dtype=bool)
     reached[labels] = True
     options = np.where(allowed & reached[:, None], np.arange(allowed.shape[1]), -1)
