@@ -2,8 +2,9 @@
 
 Violation codes by subject: `field-*` (JSON), `format`, `outcome`, `mesh`; `missing`, `unknown`;
 `pipeline-axis`, `stage-*`, `microbatches`, `family`, `recompute-*`; `cut-*`, `variant*`, `partial`,
-`parameter-*`, `storage-level`; `schedule-*`; `memory-*`, `step-time`, `bubble`, `communication`;
-`pin-*`, `limit`, `limit-over`, `objective`, `bound`, `gap`, `price`, `price-list`.
+`parameter-*`, `storage-level`; `schedule-*`, `step-list`, `step-operator`; `memory-*`, `step-time`,
+`bubble`, `communication`; `pin-*`, `limit`, `limit-over`, `objective`, `bound`, `gap`, `price`,
+`price-list`.
 """
 
 from __future__ import annotations
