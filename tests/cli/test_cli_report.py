@@ -16,11 +16,12 @@ from dsl.span import Span
 from dsl.spec import Limit, Spec
 from solver.cli.report.conflict import conflict
 from solver.cli.report.degrees import degrees
+from solver.cli.report.memory import memory
 from solver.cli.report.parallelism import parallelism
 from solver.cli.report.pins import pins
 from solver.cli.report.pipeline import pipeline as pipeline_section
 from solver.cli.report.spending import breakdown, hidden
-from solver.cli.report.summary import ending
+from solver.cli.report.summary import ending, title
 from solver.cli.report.table import lines
 from solver.cli.report.view import View
 
@@ -301,3 +302,24 @@ def test_long_names_are_broken_at_commas_only() -> None:
         "net.vision.{embed,classed,\nposition}, net.layers[0..23],\nnet.head"
     )
     assert lines("net.one_name_longer_than_the_line", 10) == "net.one_name_longer_than_the_line"
+
+
+def test_stages_on_other_devices_name_them(tmp_path_factory: pytest.TempPathFactory) -> None:
+    mixed = DENSE.replace("(h100_sxm)", "(a100_80, h100_sxm)").replace(
+        "h100_sxm[node: 2", "[node: 1 of h100_sxm + 1 of a100_80"
+    )
+    spec = _load(tmp_path_factory, mixed)
+    view = _view(spec, {}, ("node.0",))
+    assert view.devices == ("h100_sxm", "a100_80")
+    assert str(title(spec)).endswith(": 4 x h100_sxm + 4 x a100_80 (pod: node 2 x gpu 4)")
+    terms = dict.fromkeys(("parameters", "gradients", "optimizer", "activations"), 1e9)
+    terms |= {"buffers": 0.0, "reserve": 0.0}
+    rows = [{"device": d, "devices": 4, "peak_bytes": 4e9, "limit_bytes": 8e10} for d in (0, 1)]
+    view.document["memory"] = [{**row, "terms": terms} for row in rows]
+    console = Console(file=io.StringIO(), width=100, highlight=False)
+    for part in memory(view):
+        console.print(part)
+    assert isinstance(console.file, io.StringIO)
+    assert re.search(r"0 +4 x h100_sxm .*\n +1 +4 x a100_80 ", console.file.getvalue())
+    alone = _view(_load(tmp_path_factory, DENSE), {}, ("node.0",))
+    assert alone.devices == ()

@@ -14,7 +14,8 @@ _TERMS = ("parameters", "gradients", "optimizer", "activations", "buffers", "res
 
 
 def memory(view: View) -> Iterator[RenderableType]:
-    """One row per stage, whose devices are all alike; terms nobody uses are left out."""
+    """One row per stage, whose devices are all alike, and named where those of others differ; terms
+    nobody uses are left out."""
     yield heading("Memory per device", "GiB")
     entries = view.document["memory"]
     terms = [term for term in _TERMS if any(entry["terms"][term] for entry in entries)]
@@ -22,7 +23,7 @@ def memory(view: View) -> Iterator[RenderableType]:
     rows = [
         (
             str(entry["device"]),
-            str(entry["devices"]),
+            " x ".join((str(entry["devices"]), *view.devices[entry["device"] :][:1])),
             *(gib(entry["terms"][term]) for term in terms),
             gib(entry["peak_bytes"]),
             gib(entry["limit_bytes"]),

@@ -10,6 +10,7 @@ from typing import Any
 
 from dsl.spec import Operator, Spec
 from solver.events import Document
+from solver.space.mesh import kinds_of_stages
 
 
 @dataclass(frozen=True)  # no slots: the look-ups below are made once, on demand
@@ -46,6 +47,14 @@ class View:
     def part_sizes(self) -> dict[str, int]:
         """Size of every prime sub-axis, in mesh order."""
         return {part.name: part.size for part in self.spec.mesh.parts}
+
+    @cached_property
+    def devices(self) -> tuple[str, ...]:
+        """The name of every stage's devices; nothing where all are of one kind."""
+        mesh = self.spec.mesh
+        parts = tuple(part for part in mesh.parts if part.name in self.pipeline_parts)
+        kinds = kinds_of_stages(mesh, parts) if len(mesh.kinds) > 1 else None
+        return tuple(mesh.kinds[kind].name for kind in kinds or ())
 
     @cached_property
     def operators(self) -> dict[str, Operator]:
