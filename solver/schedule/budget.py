@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import time
 
+LEAST_SECONDS = 0.01  # CP-SAT calls a model with less than no time invalid
+
 
 class Budget:
     """What is left of `seconds`, from now on."""

@@ -28,6 +28,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from solver.schedule.budget import LEAST_SECONDS
 from solver.schedule.memory import in_flight_limits, precedences_suffice
 from solver.schedule.neighbourhood import Neighbourhood
 from solver.schedule.operators import Order
@@ -224,10 +225,10 @@ def _parameters(effort: Effort) -> dict[str, Any]:
         "num_workers": effort.workers,
     }
     if not effort.deterministic:
-        return limits | {"max_time_in_seconds": effort.seconds}
+        return limits | {"max_time_in_seconds": max(effort.seconds, LEAST_SECONDS)}
     interleaved = effort.workers > 1
     return limits | {
-        "max_deterministic_time": effort.seconds,
+        "max_deterministic_time": max(effort.seconds, LEAST_SECONDS),
         "num_workers": 8 if interleaved else 1,
         "interleave_search": interleaved,
     }

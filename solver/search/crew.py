@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import math
 import multiprocessing
 import pickle
 import signal
@@ -32,8 +33,10 @@ FEW = 24  # so many splits are bounded here before another process is up
 SHORT = 4.0  # seconds: within less, a process is hardly up before the time is
 DEPTH = 6  # tasks waiting or running per worker
 BATCH = 6  # splits per task of quick looks
+NEARLY = 0.98  # of the best plan's value: a bound that is high enough at first
 
-Step = Literal["glance", "prepare"]
+Step = Literal["glance", "prepare", "tighten"]
+"""A quick look; a bound by messages that is nearly what is needed; all that messages give."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,8 @@ def bound_splits(
             break
         search = _searches(payload)[number]
         search.glance(cutoff)
-        if step == "prepare" and not search.closed and search.bound < cutoff:
-            search.prepare(cutoff, end)
+        if step != "glance" and not search.closed and search.bound < cutoff:
+            search.prepare(cutoff, end, NEARLY * cutoff if step == "prepare" else math.inf)
         found.append(Bounded(number, step, search.bound, search.closed))
         search.forget()
     return found

@@ -9,7 +9,7 @@ from dsl.spec import Spec
 from solver.search.goal import Goal
 from solver.search.split import SplitSearch
 
-UNLIKELY, SLOW = 0.05, 0.02  # per doubling: how much later to look at a split
+UNLIKELY, SLOW, WASTE = 0.05, 0.04, 0.03  # per doubling: how much later to look at a split
 ROOM = 0.6  # of a device's memory is left to what the forward saves
 
 
@@ -18,6 +18,7 @@ class Likely:
 
     def __init__(self, spec: Spec, goal: Goal) -> None:
         self.spec, self.goal = spec, goal
+        self.slowest = min((p.link.bandwidth for p in spec.mesh.parts), default=0.0)
         graph = spec.graph
         batches = [i.size for op in graph.operators for i in op.indices if i.batch]
         self.batch = min(batches, default=1)
@@ -34,10 +35,12 @@ class Likely:
         return (distance + 0.25 * math.log2(search.split.stages), search.bound)
 
     def soon(self, search: SplitSearch) -> tuple[float, float]:
-        """Splits of low bound first, a few per cent for micro-batches that are far from likely, and
-        for many devices to a stage, which have many ways to cut and take long to bound."""
+        """Splits of low bound first, later by a few per cent for micro-batches that are far from
+        likely, for many devices to a stage, which have many ways to cut and take long to bound, and
+        for stages along fast links, which collectives need more."""
         devices = self.spec.mesh.devices / search.split.stages
         dearer = UNLIKELY * self._distance(search) + SLOW * math.log2(devices)
+        dearer += WASTE * sum(p.link.bandwidth > self.slowest for p in search.split.pipeline)
         return (search.bound * (1.0 + dearer), search.bound)
 
     def _distance(self, search: SplitSearch) -> float:

@@ -26,6 +26,7 @@ FAR = 1.1  # neighbours of plans this much worse than the best are not sketched
 SKETCH_SECONDS = 1.0  # per split, for its searches
 SKETCHES = 12  # splits sketched when runs must repeat
 DEAL_SECONDS = 2.0  # per split, for the choices of its stages
+DEAL_SHARE = 0.12  # of the time limit, at most for one split
 FIRST_TURN = 0.3  # seconds, at least, for a split's first search
 GRAIN = 1e-4  # gaps below this are the clock's grain, see solver/README.md section 9
 OWN_LOOKS = 4  # splits looked at here before the crew's are waited for
@@ -126,15 +127,22 @@ class Search:
             if search.closed or search not in self.open:
                 continue
             search.glanced = True
-            search.refined |= each.step == "prepare"
+            search.refined |= each.step != "glance"
+            search.tight |= each.step == "tighten"
             search.bound = max(search.bound, each.bound)
             if each.closed:
                 search.close(search.bound)
             self._drop_if_done(search)
         busy = self.crew.busy_with()
         waiting = [s for s in self.open if self.number[id(s)] not in busy]
-        while self.crew.has_room and (chosen := self._next_refined(waiting)):
-            self._ask("prepare", chosen)
+        while self.crew.has_room and waiting:
+            step: Step = "prepare"
+            chosen = self._next_refined(waiting)
+            if not chosen:
+                step, chosen = "tighten", self._next_tight(waiting)
+            if not chosen:
+                return
+            self._ask(step, chosen)
             waiting = [s for s in waiting if s not in chosen]
 
     def _ask(self, step: Step, searches: Sequence[SplitSearch]) -> None:
@@ -150,6 +158,13 @@ class Search:
         self.turn = not self.turn or not any(s.dealt for s in self.all)
         key = self.likely.soon if self.turn else (lambda s: (s.bound, 0.0))
         return sorted(rough, key=key)[:1]
+
+    def _next_tight(self, waiting: Sequence[SplitSearch]) -> list[SplitSearch]:
+        """The split that holds the bound of all down, when all have been refined."""
+        if not all(s.refined for s in self.open):
+            return []
+        loose = [s for s in waiting if not s.tight]
+        return sorted(loose, key=lambda s: s.bound)[:1]
 
     def _is_busy(self, search: SplitSearch) -> bool:
         return self.crew is not None and self.number[id(search)] in self.crew.busy_with()
@@ -238,7 +253,7 @@ class Search:
         self.tell("bounding " + describe(search))
         cutoff = math.inf if self.minimizes_memory else self.cutoff
         search.prepare(cutoff, self._deadline())
-        search.refined = True
+        search.refined = search.tight = True
         if self.minimizes_memory and not search.closed:
             limit = memory_limit(self.spec)
             search.bound = search.memory_floor() + (limit.reserve if limit else 0.0)
@@ -270,11 +285,13 @@ class Search:
     def _deal(self, search: SplitSearch) -> None:
         if search.ready is None:
             search.prepare(self.cutoff, self._deadline())
-            search.refined = True
+            search.refined = search.tight = True
         if search.closed or search.bound >= self.cutoff:
             return
         self.tell("dealing " + describe(search))
-        effort = replace(self.effort(), seconds=DEAL_SECONDS)
+        most = time.monotonic() + max(DEAL_SECONDS, DEAL_SHARE * self.options.time_limit_s)
+        effort = self.effort()
+        effort = replace(effort, seconds=DEAL_SECONDS, deadline=min(effort.deadline, most))
         search.deal(self.cutoff, effort, self._found)
         if self.crew is not None:
             search.forget()  # tables of many splits are large

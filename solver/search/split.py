@@ -80,7 +80,7 @@ class SplitSearch:
         self.space = ""
         self.ready: Ready | None = None
         self.stagewise: Stagewise | None = None
-        self.refined = self.dealt = False
+        self.refined = self.tight = self.dealt = False  # how far bounds and plans were looked for
         self.turns = 0  # how often it has been searched
         self.pool: Pool | None = None
 
@@ -179,10 +179,10 @@ class SplitSearch:
         self.ready = Ready(problem, pins, tables(problem, domain, pins))
         return self.ready
 
-    def prepare(self, cutoff: float, deadline: float = math.inf) -> None:
+    def prepare(self, cutoff: float, deadline: float = math.inf, enough: float = math.inf) -> None:
         """All tables and a lower bound on every plan of this split below `cutoff`. Where no plan is
         known and a sketch comes next, memory has no price yet (`tighten`). After `deadline`, on the
-        monotonic clock, the bound is not raised any more.
+        monotonic clock, or where it is `enough`, the bound is not raised any more.
 
         Strategies that cannot be part of such a plan are dropped before pairs are priced.
         """
@@ -208,25 +208,26 @@ class SplitSearch:
             self.bound = max(self.bound, message_bound(weighted(ready.tables, row, shares), SWEEPS))
         self.stagewise = self._stagewise(problem, pins, remaining)
         if not (self.sketch_late and math.isinf(cutoff)):
-            self.tighten(cutoff, deadline)
+            self.tighten(cutoff, deadline, enough)
         if not self.closed and math.isinf(cutoff) and self.lacks_memory():
             self.close(math.inf)
         is_shaped = self.spec.train.pipeline.family in CHAINED
         if not self.closed and is_shaped and all_patterns(ready) == []:
             self.close(math.inf)
 
-    def tighten(self, cutoff: float, deadline: float = math.inf) -> None:
+    def tighten(self, cutoff: float, deadline: float = math.inf, enough: float = math.inf) -> None:
         """Raise the bound of a prepared split by prices on memory; close it where that reaches
         `cutoff`."""
         assert self.ready is not None
-        enough = cutoff * (1 - CLOSED)
+        full = cutoff * (1 - CLOSED)
+        enough = min(enough, full)
         if self.bound < enough and self.stagewise is not None:
             asked = Joined(self.ready.tables)
             late = partial(_is_past, deadline)
-            self.bound = max(self.bound, self.stagewise.refine(asked, cutoff, late))
+            self.bound = max(self.bound, self.stagewise.refine(asked, cutoff, late, enough))
         if self.bound < enough and not self.differs and not _is_past(deadline):
             self.bound = max(self.bound, self._tight_bound(self.ready.tables, cutoff))
-        if self.bound >= enough:
+        if self.bound >= full:
             self.close(self.bound)
 
     def _without_dear(

@@ -28,6 +28,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from solver.schedule.budget import LEAST_SECONDS
 from solver.schedule.cpsat import Effort
 from solver.schedule.kernel.period import allocating, heads, tails
 from solver.schedule.operators import Operators
@@ -193,10 +194,11 @@ def _parameters(effort: Effort, first: bool) -> dict[str, Any]:
         limits["linearization_level"] = 0
     if not effort.deterministic:
         workers = 1 if first else effort.workers
-        return limits | {"max_time_in_seconds": effort.seconds, "num_workers": workers}
+        seconds = max(effort.seconds, LEAST_SECONDS)
+        return limits | {"max_time_in_seconds": seconds, "num_workers": workers}
     interleaved = effort.workers > 1 and not first
     return limits | {
-        "max_deterministic_time": effort.seconds,
+        "max_deterministic_time": max(effort.seconds, LEAST_SECONDS),
         "num_workers": 8 if interleaved else 1,
         "interleave_search": interleaved,
     }

@@ -214,9 +214,15 @@ class Stagewise:
         self.low = max(self.low, low * SAFE)
         return self.low
 
-    def refine(self, joined: Joined, cutoff: float, is_over: Callable[[], bool]) -> float:
+    def refine(
+        self,
+        joined: Joined,
+        cutoff: float,
+        is_over: Callable[[], bool],
+        enough: float = math.inf,
+    ) -> float:
         """The bound, with messages asked for whatever decides it, until nothing is left to ask or
-        it reaches `cutoff`."""
+        it is `enough` or reaches `cutoff`."""
         if not self.asked:
             for n, kind in enumerate(self.kinds):
                 for phase, factors in enumerate(self._phases()):
@@ -224,7 +230,7 @@ class Stagewise:
                     self.phases[phase, n] = max(self.phases[phase, n], least)
             self.asked.add((-1, -1, -1, -1))
         for _ in range(ROUNDS):
-            if self.bound(cutoff) >= cutoff or is_over():
+            if self.bound(cutoff) >= min(cutoff, enough) or is_over():
                 break
             wanted = self._deciding(self.low)
             if not wanted:

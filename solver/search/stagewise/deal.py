@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from solver.search.split import SplitSearch
 
 NEAR = 1.003  # a choice so near to what the bound allows is not looked at again
-LOOKS = 4  # numbers of recomputed layers tried per stage beside the likeliest
+LOOKS = 2  # numbers of recomputed layers tried per stage beside the likeliest
 MOVES = 40  # units moved
 STAGE_SHARE = 0.25  # of the effort, for one choice of one stage
 
