@@ -121,7 +121,12 @@ CODES: tuple[Code, ...] = (
     ),
     Code("MMP414", "unknown quantity", "Plans have a step_time and a memory."),
     Code("MMP415", "no compute rate", "The device does not say how fast it is in this precision."),
-    Code("MMP416", "no such stage", "The pipeline cannot have that many stages."),
+    Code(
+        "MMP416",
+        "no such stage",
+        "The pipeline cannot have that many stages. In a mesh of several kinds of devices each has "
+        "devices of one kind.",
+    ),
     Code(
         "MMP417", "wrong layout", "A layout names an index that its tensor lacks, or cuts it twice."
     ),

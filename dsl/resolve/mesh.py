@@ -138,6 +138,22 @@ def _reaching(
     )
 
 
+def dividing(mesh: spec.Mesh) -> tuple[spec.SubAxis, ...]:
+    """The sub-axes along which devices change their kind. Stages have devices of one kind each
+    exactly where all of these are given to the pipeline: a coordinate of any other sub-axis can be
+    changed without changing the kind."""
+    kinds = [run.kind for run in mesh.runs for _ in range(run.count)]
+    found: list[spec.SubAxis] = []
+    stride = 1
+    for part in reversed(mesh.axes[0].parts if mesh.runs else ()):
+        width = stride * part.size
+        blocks = (kinds[start : start + width] for start in range(0, len(kinds), width))
+        if any(block[stride:] != block[:-stride] for block in blocks):
+            found.append(part)
+        stride = width
+    return tuple(reversed(found))
+
+
 def sub_axes(axes: Sequence[syntax.AxisName], mesh: spec.Mesh, report: Reporter) -> tuple[str, ...]:
     """The names of the prime sub-axes that mesh axes and sub-axes stand for, in mesh order.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Literal, cast
 
@@ -11,7 +12,7 @@ from dsl.resolve import units
 from dsl.resolve.chunks import check_family, check_groups, check_recompute, resolve_chunks
 from dsl.resolve.expressions import integer
 from dsl.resolve.fields import measure
-from dsl.resolve.mesh import sub_axes
+from dsl.resolve.mesh import dividing, sub_axes
 from dsl.resolve.modules import Module
 from dsl.resolve.report import RejectedError, Reporter, attempt
 from dsl.span import Span
@@ -181,8 +182,26 @@ class TrainSettings:
             message = f"{low} stages need more devices than the mesh has ({mesh.devices})"
             label = Label(mesh.span, "the mesh")
             raise self._report.error("MMP416", message, item.span, label)
+        if mesh is not None:
+            self._check_kinds(item.span, high, parts, mesh)
         chunks, placement = resolve_chunks(item, high, self._report)
         return spec.Pipeline(low or 1, high, family, parts, item.span, chunks, placement)
+
+    def _check_kinds(
+        self, span: Span, high: int | None, parts: tuple[str, ...] | None, mesh: spec.Mesh
+    ) -> None:
+        """There can be enough stages, over the right axes, for devices of one kind in each."""
+        needed = dividing(mesh)
+        least = math.prod(part.size for part in needed)
+        names = ", ".join(f"`{part.name}`" for part in needed)
+        label = Label(mesh.span, f"its kinds of devices change along {names}")
+        if high is not None and high < least:
+            message = f"stages of one kind of devices each are at least {least}"
+            raise self._report.error("MMP416", message, span, label)
+        if parts is not None and not {part.name for part in needed} <= set(parts):
+            message = "some stage would have devices of several kinds"
+            hint = f"name {names} among the axes of the pipeline"
+            raise self._report.error("MMP416", message, span, label, hint=hint)
 
     def _transfer(self) -> float | None:
         item = self._items.get("transfer")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from dsl.load import check, load, read
 from dsl.render import render_all
 from dsl.resolve.expressions import evaluate
+from dsl.resolve.mesh import dividing
 from dsl.resolve.report import Reporter
 from dsl.resolve.units import BANDWIDTH, BYTES, FLOP, PLAIN, RATE, TIME, Dimension
 from dsl.resolve.values import Number, Value
@@ -184,3 +185,26 @@ def test_strings_need_no_quotes_on_the_command_line(tmp_path: Path) -> None:
     assert check(path) == ()
     assert [d.code for d in check(path, {"mode": "fast"})] == ["MMP204"]
     assert [d.code for d in check(path, {"mode": '"fast"'})] == ["MMP204"]
+
+
+@pytest.mark.parametrize(
+    ("runs", "sizes"),
+    [
+        ("2 of lab + 2 of old", {"node.0": 2}),
+        ("1 of lab + 3 of old", {"node.0": 2, "node.1": 2}),
+        ("1 of lab + 1 of old + 1 of lab + 1 of old", {"node.1": 2}),
+        ("2 of lab + 4 of old", {"node.0": 2, "node.1": 3}),
+        ("3 of lab + 3 of old", {"node.0": 2}),
+        ("4 of lab + 2 of lab", {}),
+        ("64 of lab + 192 of old", {"node.0": 2, "node.1": 2}),
+    ],
+)
+def test_kinds_of_devices_change_along_sub_axes(
+    tmp_path: Path, runs: str, sizes: dict[str, int]
+) -> None:
+    path = tmp_path / "mixed.mmp"
+    lab = (HERE / "lib" / "lab.mmp").read_text()
+    devices = "\n".join((lab, lab.replace("device lab", "device old").replace("language 1", "")))
+    model = "model m() { batch index b = 8  input x[b]  y[b] = gelu(x) }\nmodel net = m()\n"
+    path.write_text(f"{devices}\n{model}mesh pod = [node: {runs}, gpu: 4]\n")
+    assert {part.name: part.size for part in dividing(load(path).mesh)} == sizes
