@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from dsl.spec import Spec
+from dsl.spec import Spec, SubAxis
 from solver.search.goal import Goal
 from solver.search.split import SplitSearch
 
@@ -18,7 +18,7 @@ class Likely:
 
     def __init__(self, spec: Spec, goal: Goal) -> None:
         self.spec, self.goal = spec, goal
-        self.slowest = min((p.link.bandwidth for p in spec.mesh.parts), default=0.0)
+        self.slowest = min((_bandwidth(part) for part in spec.mesh.parts), default=0.0)
         graph = spec.graph
         batches = [i.size for op in graph.operators for i in op.indices if i.batch]
         self.batch = min(batches, default=1)
@@ -40,7 +40,7 @@ class Likely:
         for stages along fast links, which collectives need more."""
         devices = self.spec.mesh.devices / search.split.stages
         dearer = UNLIKELY * self._distance(search) + SLOW * math.log2(devices)
-        dearer += WASTE * sum(p.link.bandwidth > self.slowest for p in search.split.pipeline)
+        dearer += WASTE * sum(_bandwidth(p) > self.slowest for p in search.split.pipeline)
         return (search.bound * (1.0 + dearer), search.bound)
 
     def _distance(self, search: SplitSearch) -> float:
@@ -97,3 +97,8 @@ def _adjacent(one: SplitSearch, other: SplitSearch) -> bool:
     fewer, more = sorted((a.pipeline, b.pipeline), key=len)
     joined = a.microbatches == b.microbatches and len(more) == len(fewer) + 1
     return joined and all(part in more for part in fewer)
+
+
+def _bandwidth(part: SubAxis) -> float:
+    """The least of all kinds of devices."""
+    return min(link.bandwidth for link in part.links)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import math
 from collections.abc import Iterator, Sequence
@@ -209,7 +210,8 @@ def starts(ready: Ready, effort: Effort) -> Iterator[Pattern]:
     mode = ready.recompute_mode()
     layers, wishes = ready.layers(), ready.recompute_wishes()
     on_stage = placement(ready.problem.spec.train.pipeline, ready.problem.split.stages)
-    chunk_of = _balanced(layers, len(on_stage))
+    split, kinds = ready.problem.split, ready.problem.kinds
+    chunk_of = balanced(layers, [kinds.shares[split.kinds[stage]] for stage in on_stage])
     for again in {"auto": (False, True), "none": (False,), "full": (True,)}[mode]:
         all_units = mode == "full"
         flags = tuple(wishes.get(u, again and (x or all_units)) for u, x in enumerate(layers))
@@ -222,14 +224,22 @@ def starts(ready: Ready, effort: Effort) -> Iterator[Pattern]:
                 yield legal
 
 
-def _balanced(layers: list[bool], chunks: int) -> tuple[int, ...]:
-    """Layers dealt out evenly in order, what stands between them with the layer before it."""
-    total, done = sum(layers), 0
+def balanced(layers: Sequence[bool], speeds: Sequence[float]) -> tuple[int, ...]:
+    """Layers dealt out in order over chunks in proportion to their speeds, what stands between them
+    with the layer before it; one at least to each where there are enough."""
+    total, done, chunks = sum(layers), 0, len(speeds)
     if total < chunks:
         return tuple(u * chunks // len(layers) for u in range(len(layers)))
+    ends = [-(-total * (c + 1) // chunks) for c in range(chunks)]
+    if len(set(speeds)) > 1:
+        sizes = [1] * chunks
+        for _ in range(total - chunks):
+            least = min(range(chunks), key=lambda c: (sizes[c] + 1) / speeds[c])
+            sizes[least] += 1
+        ends = list(itertools.accumulate(sizes))
     chunk_of = []
     for layer in layers:
-        chunk_of.append(min(chunks - 1, done * chunks // total))
+        chunk_of.append(min(chunks - 1, bisect.bisect_right(ends, done)))
         done += layer
     return tuple(chunk_of)
 
