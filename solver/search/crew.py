@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import math
 import multiprocessing
 import pickle
 import signal
@@ -33,7 +32,6 @@ FEW = 24  # so many splits are bounded here before another process is up
 SHORT = 4.0  # seconds: within less, a process is hardly up before the time is
 DEPTH = 6  # tasks waiting or running per worker
 BATCH = 6  # splits per task of quick looks
-NEARLY = 0.98  # of the best plan's value: a bound that is high enough at first
 
 Step = Literal["glance", "prepare", "tighten"]
 """A quick look; a bound by messages that is nearly what is needed; all that messages give."""
@@ -50,9 +48,15 @@ class Bounded:
 
 
 def bound_splits(
-    payload: bytes, step: Step, numbers: Sequence[int], cutoff: float, seconds: float
+    payload: bytes,
+    step: Step,
+    numbers: Sequence[int],
+    cutoff: float,
+    enough: float,
+    seconds: float,
 ) -> list[Bounded]:
-    """Bounds of some splits of a pickled (spec, unfold, whole axes), on plans below `cutoff`."""
+    """Bounds of some splits of a pickled (spec, unfold, whole axes), on plans below `cutoff`; those
+    that are `enough` are not raised further."""
     end = time.monotonic() + seconds
     found = []
     for number in numbers:
@@ -61,7 +65,7 @@ def bound_splits(
         search = _searches(payload)[number]
         search.glance(cutoff)
         if step != "glance" and not search.closed and search.bound < cutoff:
-            search.prepare(cutoff, end, NEARLY * cutoff if step == "prepare" else math.inf)
+            search.prepare(cutoff, end, enough)
         found.append(Bounded(number, step, search.bound, search.closed))
         search.forget()
     return found
@@ -93,11 +97,13 @@ class Crew:
         """Whether another task would soon be worked on."""
         return not self.is_gone and len(self.pending) < DEPTH * self.places
 
-    def ask(self, step: Step, numbers: Sequence[int], cutoff: float, seconds: float) -> None:
+    def ask(
+        self, step: Step, numbers: Sequence[int], cutoff: float, enough: float, seconds: float
+    ) -> None:
         """Have some splits bounded."""
         try:
             task = self.executor.submit(
-                bound_splits, self.payload, step, tuple(numbers), cutoff, seconds
+                bound_splits, self.payload, step, tuple(numbers), cutoff, enough, seconds
             )
         except RuntimeError:  # shut down, or a worker died
             self.is_gone = True

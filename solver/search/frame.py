@@ -5,6 +5,7 @@ from __future__ import annotations
 from dsl.spec import CutOver, Spec, StoredOver
 from solver.sharding.build import Frame
 from solver.space.fold import fold, unfolded, wiring
+from solver.space.mesh import leaves_out
 
 
 def named_parts(spec: Spec) -> frozenset[str]:
@@ -38,4 +39,6 @@ def make_frame(spec: Spec, unfold: bool = False, whole_axes: bool = False) -> Fr
     classes = unfolded(spec) if unfold else alike
     one_chunk = spec.train.pipeline.chunks == 1
     differ = one_chunk and wires.is_chain and spec.objective[0] != "memory"
-    return Frame(spec, wires, classes, alike, named_parts(spec), whole_axes, differ)
+    named = named_parts(spec)
+    few = leaves_out(spec, named)
+    return Frame(spec, wires, classes, alike, named, whole_axes, differ, few)

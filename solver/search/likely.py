@@ -9,7 +9,7 @@ from dsl.spec import Spec, SubAxis
 from solver.search.goal import Goal
 from solver.search.split import SplitSearch
 
-UNLIKELY, SLOW, WASTE = 0.05, 0.04, 0.03  # per doubling: how much later to look at a split
+UNLIKELY, SLOW, WASTE = 0.05, 0.06, 0.03  # per doubling: how much later to look at a split
 ROOM = 0.6  # of a device's memory is left to what the forward saves
 
 

@@ -30,6 +30,7 @@ DEAL_SHARE = 0.12  # of the time limit, at most for one split
 FIRST_TURN = 0.3  # seconds, at least, for a split's first search
 GRAIN = 1e-4  # gaps below this are the clock's grain, see solver/README.md section 9
 OWN_LOOKS = 4  # splits looked at here before the crew's are waited for
+NEARLY, FAR_UP = 0.98, 1.3  # bounds high enough at first: of the best plan, of the least bound
 WORTH = 5e-4  # relative: a bound so near to the best plan leaves too little to deal for
 AMONG = 1.02  # splits are dealt whose bound is at most so much above the least one refined
 SURE = 1.3  # and at most so much above the least bound of all
@@ -148,7 +149,14 @@ class Search:
     def _ask(self, step: Step, searches: Sequence[SplitSearch]) -> None:
         assert self.crew is not None
         numbers = [self.number[id(s)] for s in searches]
-        self.crew.ask(step, numbers, self.cutoff, max(0.0, self._left()))
+        enough = self._enough() if step == "prepare" else math.inf
+        self.crew.ask(step, numbers, self.cutoff, enough, max(0.0, self._left()))
+
+    def _enough(self) -> float:
+        """A bound that at first need not be raised further: near the best plan, or so far above the
+        least bound of all that others come first."""
+        least = min((s.bound for s in self.open if s.glanced), default=math.inf)
+        return min(NEARLY * self.cutoff, FAR_UP * least)
 
     def _next_refined(self, waiting: Sequence[SplitSearch]) -> list[SplitSearch]:
         """In turn the split of least bound, which holds the bound of all down, and a likely one,
@@ -252,8 +260,9 @@ class Search:
     def _prepare(self, search: SplitSearch) -> None:
         self.tell("bounding " + describe(search))
         cutoff = math.inf if self.minimizes_memory else self.cutoff
-        search.prepare(cutoff, self._deadline())
-        search.refined = search.tight = True
+        search.prepare(cutoff, self._deadline(), math.inf if self.crew is None else self._enough())
+        search.refined = True
+        search.tight = self.crew is None
         if self.minimizes_memory and not search.closed:
             limit = memory_limit(self.spec)
             search.bound = search.memory_floor() + (limit.reserve if limit else 0.0)
@@ -278,7 +287,7 @@ class Search:
         likeliest = min(left, key=lambda s: s.bound)
         if all(s.refined for s in self.open) or not any(s.dealt for s in self.all):
             return likeliest  # a plan within reach makes all other bounds cheaper
-        lowest = min(s.bound for s in self.open)
+        lowest = min((s.bound for s in self.open if s.glanced), default=0.0)
         is_good = likeliest.bound <= min(AMONG * least, SURE * lowest)
         return likeliest if is_good else None
 

@@ -28,7 +28,7 @@ from solver.cost.storage import Bools, Cover, StorageCosting, StorageTable, stor
 from solver.sharding.edges import EdgeBuilder
 from solver.sharding.problem import Labels, Node, ShardingProblem, Store
 from solver.space.fold import UnitClass, Wiring
-from solver.space.mesh import Split, interchangeable, whole_axes
+from solver.space.mesh import MOST_OPERATORS, Split, interchangeable, whole_axes
 from solver.space.strategies import (
     assignments,
     choose_space,
@@ -50,6 +50,7 @@ class Frame:
     Units of one of `classes` share their choices; those of one of `alike`, which are no smaller,
     have the same tables. `named`: sub-axes that a pin tells apart. `whole_axes`: the others are cut
     by whole mesh axes. `stages_differ`: units of one class share only with those of their stage.
+    `few_operators`: splits with very many operators are left out.
     """
 
     spec: Spec
@@ -59,6 +60,7 @@ class Frame:
     named: frozenset[str]
     whole_axes: bool
     stages_differ: bool
+    few_operators: bool
 
 
 def build(frame: Frame, split: Split, coarse: bool) -> ShardingProblem:
@@ -426,7 +428,9 @@ class _Builder:
     def _space(self) -> str:
         folded = any(len(k.units) > 1 for k in self.frame.classes)
         layers = "repeated layers of a stage" if self.frame.stages_differ else "repeated layers"
-        return self.space.words + (f"; {layers} share their choices" if folded else "")
+        words = self.space.words + (f"; {layers} share their choices" if folded else "")
+        few = f"; at most {MOST_OPERATORS:,} operators in all stages and micro-batches"
+        return words + (few if self.frame.few_operators else "")
 
     def problem(self) -> ShardingProblem:
         """The finished value."""

@@ -123,8 +123,31 @@ def kinds_of_stages(mesh: Mesh, pipeline: tuple[SubAxis, ...]) -> tuple[int, ...
     return tuple(np.repeat(rows[:, 0], stages // len(rows)).tolist())
 
 
+MOST_OPERATORS = 50_000
+"""Forwards, input and weight gradients of all stages and micro-batches: more than what a scheduler
+orders in minutes, and what a plan document holds in a few megabytes."""
+
+
 def splits(spec: Spec, named: frozenset[str]) -> list[Split]:
-    """Every division of the mesh and batch that the spec allows, in a fixed order."""
+    """Every division of the mesh and batch that the spec allows, in a fixed order; of more than
+    `MOST_OPERATORS` operators only where it allows no other."""
+    found = _all_splits(spec, named)
+    return [s for s in found if is_usual(spec, s)] or found
+
+
+def leaves_out(spec: Spec, named: frozenset[str]) -> bool:
+    """Whether `splits` leaves some out."""
+    usual = [is_usual(spec, s) for s in _all_splits(spec, named)]
+    return any(usual) and not all(usual)
+
+
+def is_usual(spec: Spec, split: Split) -> bool:
+    """Whether a split has at most `MOST_OPERATORS` operators."""
+    chunks = spec.train.pipeline.chunks if split.stages > 1 else 1
+    return 3 * split.stages * chunks * split.microbatches <= MOST_OPERATORS
+
+
+def _all_splits(spec: Spec, named: frozenset[str]) -> list[Split]:
     everything = spec.mesh.parts
     result = []
     seen: set[Hashable] = set()

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 NEAR = 1.003  # a choice so near to what the bound allows is not looked at again
 LOOKS = 2  # numbers of recomputed layers tried per stage beside the likeliest
 MOVES = 40  # units moved
+TARGETS = 12  # stages with most time left that may get one
 STAGE_SHARE = 0.25  # of the effort, for one choice of one stage
 
 Key = tuple[tuple[tuple[int, int, int], ...], int]
@@ -98,7 +99,7 @@ class Dealer:
     def _improve(self, ends: list[int], times: list[float], worst: int) -> bool:
         """One unit from stage `worst` to another, those between shift along; whether that helps."""
         others = sorted((s for s in range(len(times)) if s != worst), key=lambda s: times[s])
-        for target in others:
+        for target in others[:TARGETS]:
             moved = list(ends)
             if target > worst:
                 for s in range(worst, target):
