@@ -180,7 +180,8 @@ class _Builder:
             self.space = whole_axes_space(self.groups)
         else:
             self.groups = interchangeable(self.split.sharding, self.frame.named)
-            self.space = choose_space(largest, self.groups)
+            distinct = {self.likeness[op.name] for op in graph.operators}
+            self.space = choose_space(largest, self.groups, len(distinct))
 
     def _is_shared(self, tensor: str) -> bool:
         return len(self.wiring.reads.get(tensor, ())) > 1

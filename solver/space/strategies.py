@@ -25,7 +25,8 @@ from solver.space.mesh import Interchangeable
 Assignments = npt.NDArray[np.int8]  # [strategy, sub-axis] -> position in the list of choices
 
 WHOLE_SPACE = 130
-MOST = 800  # strategies of one operator, before divisibility
+PAIRS = 1.2e7  # pairs of strategies of neighbours, for all distinct operators together
+MOST = 700  # strategies of one operator, before divisibility
 ANY = 99  # as many choices to a group as it has sub-axes
 
 
@@ -58,8 +59,10 @@ def whole_axes_space(groups: Sequence[Interchangeable]) -> Space:
     return Space(True, (1,) * len(groups), WHOLE_WORDS)
 
 
-def choose_space(most_choices: int, groups: Sequence[Interchangeable]) -> Space:
-    """The largest space of fair size; one for all operators, since mixing misaligns layouts."""
+def choose_space(most_choices: int, groups: Sequence[Interchangeable], operators: int) -> Space:
+    """The largest space of fair size for so many distinct operators; one for all of them, since
+    mixing misaligns layouts."""
+    most = min(MOST, math.isqrt(int(PAIRS / max(1, operators))))
     width = sum(len(g.positions) for g in groups)
     if most_choices**width <= WHOLE_SPACE:
         return WHOLE
@@ -69,7 +72,7 @@ def choose_space(most_choices: int, groups: Sequence[Interchangeable]) -> Space:
         counts = [
             _count(most_choices, len(g.positions), n) for g, n in zip(groups, sharers, strict=True)
         ]
-        if size < math.prod(counts) <= MOST:
+        if size < math.prod(counts) <= most:
             best, size = sharers, math.prod(counts)
     if set(best) == {ANY}:
         return Space(True, best, words)
@@ -101,8 +104,8 @@ def assignments(
 ) -> Assignments:
     """Rows that give each of `width` sub-axes one of `choices` values (0 .. choices - 1).
 
-    For `whole_axes_space`, groups are those of `solver.space.mesh.whole_axes`. Splits ask for the same
-    rows again and again, so they are kept and cannot be written to.
+    For `whole_axes_space`, groups are those of `solver.space.mesh.whole_axes`. Splits ask for the
+    same rows again and again, so they are kept and cannot be written to.
     """
     return _assignments(choices, width, tuple(groups), space)
 
