@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from solver.sweep.relay import Relay
 
 
-def add(parser: argparse.ArgumentParser, searches: str) -> None:
-    """Declare `--jobs` and `--cluster`; `searches` is what there are several of."""
+def add(parser: argparse.ArgumentParser, searches: str, on_cluster: str | None = None) -> None:
+    """Declare `--jobs` and `--cluster`; `searches` is what there are several of, `on_cluster` what
+    a cluster is for, if that is more."""
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "--jobs",
@@ -30,8 +31,19 @@ def add(parser: argparse.ArgumentParser, searches: str) -> None:
         "--cluster",
         metavar="ADDRESS",
         type=_address,
-        help=f"Dask cluster for the {searches}, at tcp://HOST:PORT (or tls://)",
+        help=f"Dask cluster for {on_cluster or f'the {searches}'}, at tcp://HOST:PORT (or tls://)",
     )
+
+
+def check(address: str) -> None:
+    """Raise CommandError where a cluster cannot be reached."""
+    from solver.sweep.executors import ClusterError, cluster
+
+    try:
+        with cluster(address):
+            pass
+    except ClusterError as error:
+        raise CommandError(str(error)) from error
 
 
 @contextmanager

@@ -82,7 +82,8 @@ class Climb:
         keep: Callable[[Found], None],
     ) -> float:
         """Improve a given plan by small moves; as `run`."""
-        fits_not = math.isinf(self._note(selection, pattern))
+        is_kept = respects(self.ready.pins, pattern)
+        fits_not = not is_kept or math.isinf(self._note(selection, pattern))
         if fits_not and self.ready.recompute_mode() == "auto":
             fitted = Refit(self.ready, selection, self.search.rooms).pattern(pattern.chunk_of)
             if respects(self.ready.pins, fitted):

@@ -135,7 +135,7 @@ def crew_for(spec: Spec, options: Options, count: int) -> Iterator[Crew | None]:
     """Workers for a spec with `count` splits; None where they would not pay, or where runs must
     repeat: what a worker knows of the best plan depends on the clock."""
     local = options.workers - 1
-    few = count < FEW or options.time_limit_s < SHORT
+    few = count < FEW or options.time_limit_s < SHORT or spec.objective[0] == "memory"
     if options.reproducible or few or (local < 1 and options.cluster is None):
         yield None
         return

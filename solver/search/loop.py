@@ -29,7 +29,7 @@ DEAL_SECONDS = 2.0  # per split, for the choices of its stages
 DEAL_SHARE = 0.12  # of the time limit, at most for one split
 FIRST_TURN = 0.3  # seconds, at least, for a split's first search
 GRAIN = 1e-4  # gaps below this are the clock's grain, see solver/README.md section 9
-OWN_LOOKS = 4  # splits looked at here before the crew's are waited for
+OWN_SECONDS = 0.5  # for first looks here, while the crew comes up
 NEARLY, FAR_UP = 0.95, 1.3  # bounds high enough at first: of the best plan, of the least bound
 WORTH = 5e-4  # relative: a bound so near to the best plan leaves too little to deal for
 AMONG = 1.02  # splits are dealt whose bound is at most so much above the least one refined
@@ -96,7 +96,7 @@ class Search:
         self.open = sorted(self.all, key=self.likely.promise)
         self.number = {id(search): n for n, search in enumerate(self.all)}
         with crew_for(self.spec, self.options, len(found)) as crew:
-            self.crew = None if self.minimizes_memory else crew
+            self.crew = crew
             self._search()
         if self.best is None:
             proved = not self.open and self.closed_bound >= self.worst
@@ -183,10 +183,12 @@ class Search:
         """A quick bound for every split, the likeliest first; where splits are many the others wait
         until there are plans, or are looked at by the crew."""
         self.tell("bounding")
-        if self.crew is not None:
-            for first in range(OWN_LOOKS, len(self.open), BATCH):
-                self._ask("glance", self.open[first : first + BATCH])
-        for search in self.open if self.crew is None else self.open[:OWN_LOOKS]:
+        begin = time.monotonic()
+        for number, search in enumerate(self.open):
+            if self.crew is not None and time.monotonic() - begin > OWN_SECONDS:
+                for first in range(number, len(self.open), BATCH):
+                    self._ask("glance", self.open[first : first + BATCH])
+                break
             late = self._left() < (1 - GLANCE_SHARE) * self.options.time_limit_s
             if self.stop.is_set() or (late and not self.options.reproducible):
                 break

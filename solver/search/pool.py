@@ -12,11 +12,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from solver.search.choose import Choice, choose
 from solver.search.cuts import memory_never_binds, monotone_cut
+from solver.search.memory_cuts import has_measured, with_memory
 from solver.search.paths import with_path
-from solver.search.patterns import least_flight
-from solver.search.scheduling import cut_bound, ordered_within, schedule
+from solver.search.patterns import full_flight, least_flight
+from solver.search.scheduling import cut_bound, schedule
 from solver.stages.figures import StageFigures, figures
 
 if TYPE_CHECKING:
@@ -29,9 +32,14 @@ if TYPE_CHECKING:
     from solver.stages.pattern import Pattern
 
 ROUNDS = 60  # schedules per map
+NEVER = 10.0  # times what all work takes one after the other
 CLOSED = 1e-9  # relative: a bound so near to the cutoff leaves nothing to find
 FORCED = ("gpipe", "one_f_one_b", "interleaved", "zb_h1")
 """Families whose order no selection of a map changes."""
+
+
+KNOWN_FLIGHT = ("gpipe", "one_f_one_b", "interleaved")
+"""Families of which `least_flight` says what is in flight."""
 
 
 @dataclass(eq=False)
@@ -50,6 +58,7 @@ class Line:
     seen: set[Selection] = field(default_factory=set)
     rounds: int = 0
     follows: bool = True  # whether paths are still followed where they prove nothing
+    flights: list[list[int]] | None = None  # in flight per chunk, still to be left room for
     closed: bool = False
 
 
@@ -68,6 +77,7 @@ class Pool:
     def __init__(self, search: SplitSearch, patterns: Sequence[Pattern]) -> None:
         self.search = search
         self.lines = [Line(pattern, search.bound) for pattern in patterns]
+        self.steps = 0
 
     @property
     def bound(self) -> float:
@@ -96,7 +106,13 @@ class Pool:
                     waiting.append(line)
             if not waiting:
                 return
-            line = min(waiting, key=lambda x: (x.value, x.rounds))
+            self.steps += 1
+            # Best first, and now and then the one that was looked at least: a relaxation that
+            # sees little of the memory can look best for long.
+            if self.steps % 4:
+                line = min(waiting, key=lambda x: (x.value, x.rounds))
+            else:
+                line = min(waiting, key=lambda x: (x.rounds, x.value))
             if line.choice is None:
                 self._choose(line, best, effort)
             else:
@@ -117,6 +133,8 @@ class Pool:
         search, is_proof = opened.search, self._is_forced(line) or not line.follows
         assert search.ready is not None
         extra = search.unit_penalty(line.pattern)
+        if line.rounds and self._make_room(line, search, cutoff - extra, effort):
+            return
         terms = opened.terms if is_proof and not self._is_forced(line) else opened.along
         is_proof |= not line.rounds
         limits, cuts = effort.limits(0.2), line.cuts if is_proof else ()
@@ -132,6 +150,26 @@ class Pool:
         else:
             line.follows = False
             line.value = line.bound
+
+    def _make_room(self, line: Line, search: SplitSearch, cutoff: float, effort: Effort) -> bool:
+        """Where memory binds and the order says little of what is in flight: a selection that fits
+        with more than there must be; whether there is a new one."""
+        assert search.ready is not None
+        if line.flights is None:
+            count, chunks = search.split.microbatches, line.pattern.chunks
+            more = [full_flight(search.ready), *([n] * chunks for n in range(2, count + 1))]
+            limited = bool(np.isfinite(search.rooms).all()) or bool(search.goal.soft_bytes)
+            is_known = search.spec.train.pipeline.family in KNOWN_FLIGHT
+            binds = limited and not is_known and not line.pattern.has_several_chunks
+            line.flights = list(more) if binds else []
+        while line.flights:
+            terms = search.terms(line.pattern, line.flights.pop(0), search.rooms)
+            limits, aim = effort.limits(0.2), search.aim()
+            choice = choose(search.ready.tables, terms, cutoff, limits, aim, prove=False)
+            if choice.selection is not None and choice.selection not in line.seen:
+                line.choice = choice
+                return True
+        return False
 
     def _schedule(
         self, line: Line, choice: Choice, effort: Effort, note: Callable[[Found], None]
@@ -154,26 +192,30 @@ class Pool:
             opened.along = with_path(opened.along, problem, line.pattern, f, ordered.actions)
         elif ordered.actions is None:
             line.follows = False
-        least = self._least(line, search, f, ordered, effort)
-        if least is not None:
-            line.cuts.append(monotone_cut(problem, selection, line.pattern, f, least))
-        elif not line.follows:
-            line.closed = True
+        line.cuts += self._cuts(line, search, selection, f, ordered)
 
-    def _least(
+    def _cuts(
         self,
         line: Line,
         search: SplitSearch,
+        selection: Selection,
         f: StageFigures,
         ordered: Ordered,
-        effort: Effort,
-    ) -> float | None:
-        """What plans of the map whose durations are all as long take at least; None: not known."""
-        if memory_never_binds(f, search.split.microbatches, search.rooms):
-            return cut_bound(search, f, ordered)
-        if self._is_forced(line):  # memory says whether the order fits, not how long it takes
-            return None if ordered.actions is None else cut_bound(search, f, ordered)
-        return cut_bound(search, f, ordered_within(search, f, effort, 0.2, math.inf))
+    ) -> list[Cut]:
+        """What the schedule proves of plans that are all as long and, where memory binds, hold as
+        much; where the order is forced, memory says whether it fits, not how long it takes."""
+        assert search.ready is not None
+        problem, pattern, count = search.ready.problem, line.pattern, search.split.microbatches
+        least = cut_bound(search, f, ordered)
+        if ordered.infeasible:  # any makespan is one that no such plan has
+            least = NEVER * float(count * f.work.sum() + f.tail.sum())
+        cut = monotone_cut(problem, selection, pattern, f, least)
+        is_free = memory_never_binds(f, count, search.rooms)
+        if is_free and not search.goal.soft_bytes:
+            line.flights = []
+        if is_free or (self._is_forced(line) and ordered.actions is not None):
+            return [cut]
+        return [] if has_measured(problem) else [with_memory(cut, problem, selection, pattern, f)]
 
     def _is_forced(self, line: Line) -> bool:
         """Whether all selections of a map are run in one order."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from solver.cost.collectives import Floats
 from solver.stages.pattern import Counts
@@ -47,10 +47,11 @@ class StageTerms:
 
 @dataclass(frozen=True, slots=True)
 class CutPart:
-    """One duration of a stage (or a transfer): its factors and its value in a known plan.
+    """One duration of a stage (or a transfer, or bytes): its factors and its value in a known plan.
 
     `sent` maps a node to seconds per strategy, for transfers; `exchanged` a parameter that several
-    stages hold to the seconds per byte in which they sum its gradient.
+    stages hold to the seconds per byte in which they sum its gradient. Where bytes are cut as well
+    (scaled to the size of seconds), `gathered` maps a parameter to what a gathered byte counts.
     """
 
     factors: Floats
@@ -58,6 +59,7 @@ class CutPart:
     sent: dict[int, Floats]
     exchanged: dict[int, float]
     value: float
+    gathered: dict[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

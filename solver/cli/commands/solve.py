@@ -62,7 +62,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         type=seconds,
         help="seconds for all prices together (default: --time-limit for each)",
     )
-    places.add(parser, "price searches")
+    places.add(parser, "price searches", "the search and its prices")
     parser.add_argument(
         "--json", action="store_true", help="print the plan document instead of the report"
     )
@@ -93,6 +93,7 @@ def run(arguments: argparse.Namespace, search: str | None = None) -> ExitCode:
         arguments.reproducible,
         arguments.unfold,
         arguments.whole_axes,
+        arguments.cluster,
     )
     with Interrupts() as interrupts, _pricing(arguments, task, options, interrupts) as pricing:
         heard, pricer = pricing
@@ -115,14 +116,16 @@ def _check_search(arguments: argparse.Namespace) -> None:
     """Raise CommandError for options of the search that do nothing here."""
     from solver.cli.tasks import is_instance
 
-    given = (arguments.unfold, arguments.whole_axes, arguments.prices)
+    given = (arguments.unfold, arguments.whole_axes, arguments.prices, arguments.cluster)
     if any(given) and is_instance(arguments.spec):
-        message = "--unfold, --whole-axes and --prices are for specs"
+        message = "--unfold, --whole-axes, --prices and --cluster are for specs"
         raise CommandError(f"{message}; {arguments.spec} is none")
     if not arguments.prices:
-        for option in ("price_limit", "jobs", "cluster"):
+        for option in ("price_limit", "jobs"):
             if getattr(arguments, option) is not None:
                 raise CommandError(f"--{option.replace('_', '-')} is for --prices")
+    if arguments.cluster is not None:
+        places.check(arguments.cluster)
 
 
 @contextmanager

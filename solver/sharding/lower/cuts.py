@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from solver.cost.collectives import Floats
-from solver.sharding.lower.blocks import SHARED, Rates
+from solver.sharding.lower.blocks import GATHERED, SHARED, Rates
 from solver.sharding.lower.rates import store_factors
 from solver.sharding.lower.tables import Tables
 from solver.sharding.problem import Labels
@@ -95,7 +95,8 @@ def _function(part: CutPart) -> tuple[object, ...]:
     """What tells functions of the choices apart."""
     sent = tuple((node, seconds.tobytes()) for node, seconds in sorted(part.sent.items()))
     exchanged = tuple(sorted(part.exchanged.items()))
-    return part.factors.tobytes(), part.held.tobytes(), sent, exchanged
+    gathered = tuple(sorted(part.gathered.items()))
+    return part.factors.tobytes(), part.held.tobytes(), sent, exchanged, gathered
 
 
 def _rates(tables: Tables, parts: Sequence[CutPart]) -> Rates:
@@ -107,6 +108,8 @@ def _rates(tables: Tables, parts: Sequence[CutPart]) -> Rates:
     for point, part in enumerate(parts):
         for store, rate in part.exchanged.items():
             factors[point, store, SHARED] = rate
+        for store, rate in part.gathered.items():
+            factors[point, store, GATHERED] = rate
     return Rates(units, units[:, :, 0], factors)
 
 
