@@ -252,6 +252,9 @@ class Search:
             counts = False
         elif current.ready is None:
             self._prepare(current)
+        elif not current.tight:  # whatever bounds can tell comes before a search that closes
+            current.tighten(self.cutoff, self._deadline())
+            current.tight = True
         else:
             self.tell("searching " + describe(current))
             look_for(current, self.cutoff, self._turn_of(current), self._found)

@@ -123,7 +123,7 @@ def kinds_of_stages(mesh: Mesh, pipeline: tuple[SubAxis, ...]) -> tuple[int, ...
     return tuple(np.repeat(rows[:, 0], stages // len(rows)).tolist())
 
 
-MOST_OPERATORS = 50_000
+MOST_OPERATORS = 36_000
 """Forwards, input and weight gradients of all stages and micro-batches: more than what a scheduler
 orders in minutes, and what a plan document holds in a few megabytes."""
 

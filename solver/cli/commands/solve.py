@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from solver import json_text
 from solver.cli import overrides, places, streams
 from solver.cli.exit_codes import CommandError, ExitCode
 from solver.cli.settings import positive, seconds, seed
@@ -210,7 +210,7 @@ def _draw(document: Document, svg: Path | None) -> None:
 
 
 def _text(document: Document) -> str:
-    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text.dumps(document)
 
 
 def _save(output: Path, text: str) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from solver import json_text
 from solver.cli import overrides, places, settings, streams
 from solver.cli.exit_codes import CommandError, ExitCode
 
@@ -157,7 +157,7 @@ def _write(one: Done, file: Path | None) -> tuple[Done, bool]:
     plan = one.outcome.plan
     if plan is None or file is None:
         return one, True
-    text = json.dumps(plan, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json_text.dumps(plan)
     is_written, where = True, str(file)
     try:
         write_whole(file, text)
@@ -175,7 +175,7 @@ def _print(arguments: argparse.Namespace, done: Sequence[Done]) -> None:
     outcomes = [one.outcome for one in done]
     if arguments.json:
         document = to_json(arguments.spec, arguments.over, outcomes)
-        text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        text = json_text.dumps(document)
     else:
         text = render(arguments.spec, arguments.over, outcomes)
     streams.write_data(text)
