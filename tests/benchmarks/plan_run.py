@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import resource
 import tempfile
 import time
@@ -17,6 +16,7 @@ from solver.cli.tasks.spec import task_of
 from solver.events import Document, Event, Incumbent, Options
 from solver.isolate.interrupts import Interrupts
 from solver.isolate.run import run
+from solver.json_text import dumps
 from solver.search.frame import named_parts
 from solver.space.mesh import splits
 from solver.verify.report import Report
@@ -97,9 +97,7 @@ def measure(case: Case, seconds: float, workers: int) -> Measured:
         wall_s=result.wall_s,
         verify_s=clock.verifying,
         peak_bytes=resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024,
-        document_bytes=len(json.dumps(document, indent=1, ensure_ascii=False).encode())
-        if objective
-        else 0,
+        document_bytes=len(dumps(document).encode()) if objective else 0,
         verified=settled.code is ExitCode.DONE,
         notes=settled.notes,
     )
