@@ -65,13 +65,6 @@ def cut_bound(search: SplitSearch, f: StageFigures, ordered: Ordered) -> float:
     return ordered.bound - paid if _weighs_steps(search) else ordered.bound
 
 
-def ordered_within(
-    search: SplitSearch, f: StageFigures, effort: Effort, share: float, ceiling: float
-) -> Ordered:
-    """The best order of some figures that stays within so many bytes."""
-    return _order(search, f, search.order_pins(f), effort, share, ceiling)
-
-
 def _weighs_steps(search: SplitSearch) -> bool:
     return math.isfinite(search.step_limit) or bool(search.goal.soft_seconds)
 
