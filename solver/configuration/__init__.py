@@ -1,0 +1,1 @@
+"""Prices one known training configuration, without search."""

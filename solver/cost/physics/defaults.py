@@ -1,0 +1,79 @@
+"""Numbers of the devices until they are read from the hardware library."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class DeviceNumbers(NamedTuple):
+    """`links`: name, how many neighbours it joins (None: any), bytes/s per device and direction."""
+
+    numbers: Mapping[str, float]
+    links: tuple[tuple[str, int | None, float], ...]
+
+
+GIB = 2.0**30
+GB = 1e9
+T = 1e12
+
+# Numbers that every device shares unless it states its own. One block per rule file.
+SHARED: dict[str, float] = {
+    "launch_s": 3e-6,
+}
+
+# Numbers per kind of link (fitted on collective curves).
+LINKS: dict[str, dict[str, float]] = {}
+
+
+def _device(
+    bf16: float,
+    fp8: float,
+    memory_gib: float,
+    memory_gb_per_s: float,
+    links: tuple[tuple[str, int | None, float], ...],
+    sm_count: int,
+    **numbers: float,
+) -> DeviceNumbers:
+    return DeviceNumbers(
+        {
+            "peak_bf16_flop_per_s": bf16 * T,
+            "peak_fp16_flop_per_s": bf16 * T,
+            "peak_fp8_flop_per_s": fp8 * T,
+            "memory_bytes": memory_gib * GIB,
+            "memory_bandwidth_bytes_per_s": memory_gb_per_s * GB,
+            "sm_count": sm_count,
+            **numbers,
+        },
+        links,
+    )
+
+
+def _links(
+    inner: str, among: int, inner_gb: float, outer: str, outer_gb: float
+) -> tuple[tuple[str, int | None, float], ...]:
+    return ((inner, among, inner_gb * GB), (outer, None, outer_gb * GB))
+
+
+_HDR = ("infiniband_hdr", 25.0)
+_NDR = ("infiniband_ndr", 50.0)
+_XDR = ("infiniband_xdr", 100.0)
+
+DEVICES: dict[str, DeviceNumbers] = {
+    "v100": _device(125, 125, 31.7, 900, _links("nvlink2", 8, 150, "infiniband_edr", 12.5), 80),
+    "a100_40": _device(312, 312, 39.38, 1555, _links("nvlink3", 8, 300, *_HDR), 108),
+    "a100_80": _device(312, 312, 79.14, 2039, _links("nvlink3", 8, 300, *_HDR), 108),
+    "a100_pcie_80": _device(312, 312, 79.14, 1935, _links("pcie4", 8, 31, *_HDR), 108),
+    "a800": _device(312, 312, 79.14, 2039, _links("nvlink3", 8, 200, *_HDR), 108),
+    "h100_sxm": _device(989.4, 1978.9, 79.18, 3350, _links("nvlink4", 8, 450, *_NDR), 132),
+    "h100_96_500w": _device(989.4, 1978.9, 95.0, 2400, _links("nvlink4", 8, 450, *_NDR), 132),
+    "h100_pcie": _device(756, 1513, 79.18, 2000, _links("pcie5", 8, 63, *_NDR), 114),
+    "h800": _device(989.4, 1978.9, 79.18, 3350, _links("nvlink4", 8, 200, *_NDR), 132),
+    "h200": _device(989.4, 1978.9, 139.72, 4800, _links("nvlink4", 8, 450, *_NDR), 132),
+    "h20": _device(148, 296, 95.0, 4000, _links("nvlink4", 8, 450, *_NDR), 78),
+    "b200": _device(2250, 4500, 178.35, 8000, _links("nvlink5", 8, 900, *_NDR), 148),
+    "gb200": _device(2500, 5000, 184.0, 8000, _links("nvlink5", 72, 900, *_NDR), 148),
+    "b300": _device(2250, 4500, 268.0, 8000, _links("nvlink5", 8, 900, *_XDR), 148),
+    "gb300": _device(2500, 5000, 276.0, 8000, _links("nvlink5", 72, 900, *_XDR), 148),
+    "mi300x": _device(1307, 2614, 191.0, 5300, _links("xgmi", 8, 448, *_NDR), 304),
+}
