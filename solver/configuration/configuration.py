@@ -90,7 +90,7 @@ class Configuration:
 
     @property
     def tokens_per_micro_batch(self) -> float:
-        """Tokens of one micro-batch on one device, of the layers' inputs: before any split by tp."""
+        """Tokens of one micro-batch on one device at a layer's input, before a split by tp."""
         return self.micro_batch * self.seq_len / self.cp
 
     @property
