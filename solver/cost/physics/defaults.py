@@ -20,6 +20,26 @@ T = 1e12
 # Numbers that every device shares unless it states its own. One block per rule file.
 SHARED: dict[str, float] = {
     "launch_s": 3e-6,
+    # matmul.py: fitted to 183 products on A100 (op_simumax_a100)
+    "tile_ramp_elements": 98.0,
+    "tile_loss_elements": 39.0,
+    "wave_rounding": 0.68,
+    "epilogue_exposed": 0.4,
+    "memory_efficiency": 0.85,
+    "matmul_efficiency_bf16": 0.78,
+    "matmul_efficiency_fp16": 0.78,
+    "matmul_efficiency_tf32": 0.78,
+    "matmul_efficiency_fp32": 0.8,
+    "matmul_efficiency_fp8": 0.64,
+    "matmul_efficiency_fp8_block": 0.55,
+    "matmul_efficiency_fp8_mx": 0.6,
+    "grouped_efficiency": 0.95,
+    # attention.py
+    "attention_efficiency_forward": 0.64,
+    "attention_efficiency_backward": 0.52,
+    "attention_tail": 0.8,
+    "attention_narrow_power": 0.4,
+    "attention_wide_head": 0.83,
 }
 
 # Numbers per kind of link (fitted on collective curves).
