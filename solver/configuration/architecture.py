@@ -38,8 +38,9 @@ class Architecture:
     that of all shared experts together. The first `dense_layers` layers have no experts. `glu`:
     the block has a gate (three matrices instead of two). `max_seq` is the number of rows of a
     learned position table. `linear_bias`: biases on every matrix; `qkv_bias`: on the first ones of
-    attention alone. `prediction_layers` are multi-token prediction modules (DeepSeek-V3, section
-    2.2): one more layer each behind a projection of two streams, with tables and head shared.
+    attention alone, `output_bias`: on its last. `prediction_layers` are modules of multi-token
+    prediction (DeepSeek-V3, section 2.2): one more layer each behind a projection of two streams,
+    with tables and head shared.
     """
 
     layers: int
@@ -56,6 +57,7 @@ class Architecture:
     positions: Positions = "rope"
     linear_bias: bool = False
     qkv_bias: bool = False
+    output_bias: bool = False
     qk_norm: bool = False
     norms_per_layer: int = 2
     embedding_norm: bool = False
@@ -96,7 +98,7 @@ class Architecture:
         count = self.hidden * rows + queries * self.hidden
         if self.linear_bias or self.qkv_bias:
             count += rows
-        if self.linear_bias:
+        if self.linear_bias or self.output_bias:
             count += self.hidden
         if self.qk_norm:
             count += 2 * self.head_dim

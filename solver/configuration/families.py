@@ -1,0 +1,39 @@
+"""What every member of a model family of `stdlib/models` shares, in the words of `Architecture`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+GPT: Mapping[str, Any] = {
+    "glu": False,
+    "tied": True,
+    "norm": "layer",
+    "positions": "learned",
+    "linear_bias": True,
+}
+MPT: Mapping[str, Any] = {
+    "glu": False,
+    "tied": True,
+    "norm": "layer_without_bias",
+    "positions": "alibi",
+}
+LLAMA: Mapping[str, Any] = {}
+
+FAMILIES: Mapping[str, Mapping[str, Any]] = {
+    "deepseek": {},
+    "gemma2": {"tied": True, "norms_per_layer": 4},
+    "gpt": GPT,
+    "gpt_oss": {
+        "qkv_bias": True,
+        "output_bias": True,
+        "router_bias": True,
+        "expert_bias": True,
+        "attention_sinks": True,
+    },
+    "llama": LLAMA,
+    "mixtral": {},
+    "mpt": MPT,
+    "nemotron": {"glu": False, "norm": "layer"},
+}
+"""The model at the end of a preset's chain of cases -> what its code fixes."""
