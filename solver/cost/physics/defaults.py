@@ -59,6 +59,7 @@ def _device(
         {
             "peak_bf16_flop_per_s": bf16 * T,
             "peak_fp16_flop_per_s": bf16 * T,
+            "peak_tf32_flop_per_s": bf16 * T / 2,
             "peak_fp8_flop_per_s": fp8 * T,
             "memory_bytes": memory_gib * GIB,
             "memory_bandwidth_bytes_per_s": memory_gb_per_s * GB,
@@ -79,21 +80,63 @@ _HDR = ("infiniband_hdr", 25.0)
 _NDR = ("infiniband_ndr", 50.0)
 _XDR = ("infiniband_xdr", 100.0)
 
+
+# What large products and attention sustain, as a share of the peak.
+def _sustained(
+    bf16: float, fp8: float, block: float, mx: float, forward: float, backward: float
+) -> dict[str, float]:
+    return {
+        "matmul_efficiency_bf16": bf16,
+        "matmul_efficiency_fp16": bf16,
+        "matmul_efficiency_fp8": fp8,
+        "matmul_efficiency_fp8_block": block,
+        "matmul_efficiency_fp8_mx": mx,
+        "attention_efficiency_forward": forward,
+        "attention_efficiency_backward": backward,
+    }
+
+
+_VOLTA = _sustained(0.72, 0.72, 0.72, 0.72, 0.4, 0.3)
+_AMPERE = _sustained(0.80, 0.80, 0.80, 0.80, 0.64, 0.52)
+_AMPERE_PCIE = _sustained(0.776, 0.776, 0.776, 0.776, 0.64, 0.52)
+_HOPPER = _sustained(0.72, 0.66, 0.56, 0.60, 0.50, 0.42)
+_HOPPER_500W = _sustained(0.62, 0.55, 0.48, 0.52, 0.40, 0.33)
+_BLACKWELL = _sustained(0.67, 0.58, 0.48, 0.53, 0.50, 0.40)
+_BLACKWELL_GRACE = _sustained(0.62, 0.55, 0.46, 0.50, 0.46, 0.37)
+_BLACKWELL_ULTRA = _sustained(0.70, 0.69, 0.58, 0.65, 0.55, 0.45)
+_CDNA3 = _sustained(0.48, 0.45, 0.40, 0.40, 0.30, 0.22)
+
 DEVICES: dict[str, DeviceNumbers] = {
-    "v100": _device(125, 125, 31.7, 900, _links("nvlink2", 8, 150, "infiniband_edr", 12.5), 80),
-    "a100_40": _device(312, 312, 39.38, 1555, _links("nvlink3", 8, 300, *_HDR), 108),
-    "a100_80": _device(312, 312, 79.14, 2039, _links("nvlink3", 8, 300, *_HDR), 108),
-    "a100_pcie_80": _device(312, 312, 79.14, 1935, _links("pcie4", 8, 31, *_HDR), 108),
-    "a800": _device(312, 312, 79.14, 2039, _links("nvlink3", 8, 200, *_HDR), 108),
-    "h100_sxm": _device(989.4, 1978.9, 79.18, 3350, _links("nvlink4", 8, 450, *_NDR), 132),
-    "h100_96_500w": _device(989.4, 1978.9, 95.0, 2400, _links("nvlink4", 8, 450, *_NDR), 132),
-    "h100_pcie": _device(756, 1513, 79.18, 2000, _links("pcie5", 8, 63, *_NDR), 114),
-    "h800": _device(989.4, 1978.9, 79.18, 3350, _links("nvlink4", 8, 200, *_NDR), 132),
-    "h200": _device(989.4, 1978.9, 139.72, 4800, _links("nvlink4", 8, 450, *_NDR), 132),
-    "h20": _device(148, 296, 95.0, 4000, _links("nvlink4", 8, 450, *_NDR), 78),
-    "b200": _device(2250, 4500, 178.35, 8000, _links("nvlink5", 8, 900, *_NDR), 148),
-    "gb200": _device(2500, 5000, 184.0, 8000, _links("nvlink5", 72, 900, *_NDR), 148),
-    "b300": _device(2250, 4500, 268.0, 8000, _links("nvlink5", 8, 900, *_XDR), 148),
-    "gb300": _device(2500, 5000, 276.0, 8000, _links("nvlink5", 72, 900, *_XDR), 148),
-    "mi300x": _device(1307, 2614, 191.0, 5300, _links("xgmi", 8, 448, *_NDR), 304),
+    "v100": _device(
+        125, 125, 31.7, 900, _links("nvlink2", 8, 150, "infiniband_edr", 12.5), 80, **_VOLTA
+    ),
+    "a100_40": _device(312, 312, 39.38, 1555, _links("nvlink3", 8, 300, *_HDR), 108, **_AMPERE),
+    "a100_80": _device(312, 312, 79.14, 2039, _links("nvlink3", 8, 300, *_HDR), 108, **_AMPERE),
+    "a100_pcie_80": _device(
+        312, 312, 79.14, 1935, _links("pcie4", 8, 31, *_HDR), 108, **_AMPERE_PCIE
+    ),
+    "a800": _device(312, 312, 79.14, 2039, _links("nvlink3", 8, 200, *_HDR), 108, **_AMPERE),
+    "h100_sxm": _device(
+        989.4, 1978.9, 79.18, 3350, _links("nvlink4", 8, 450, *_NDR), 132, **_HOPPER
+    ),
+    "h100_96_500w": _device(
+        989.4, 1978.9, 95.0, 2400, _links("nvlink4", 8, 450, *_NDR), 132, **_HOPPER_500W
+    ),
+    "h100_pcie": _device(
+        756, 1513, 79.18, 2000, _links("pcie5", 8, 63, *_NDR), 114, **_HOPPER_500W
+    ),
+    "h800": _device(989.4, 1978.9, 79.18, 3350, _links("nvlink4", 8, 200, *_NDR), 132, **_HOPPER),
+    "h200": _device(989.4, 1978.9, 139.72, 4800, _links("nvlink4", 8, 450, *_NDR), 132, **_HOPPER),
+    "h20": _device(148, 296, 95.0, 4000, _links("nvlink4", 8, 450, *_NDR), 78, **_HOPPER),
+    "b200": _device(2250, 4500, 178.35, 8000, _links("nvlink5", 8, 900, *_NDR), 148, **_BLACKWELL),
+    "gb200": _device(
+        2500, 5000, 184.0, 8000, _links("nvlink5", 72, 900, *_NDR), 148, **_BLACKWELL_GRACE
+    ),
+    "b300": _device(
+        2250, 4500, 268.0, 8000, _links("nvlink5", 8, 900, *_XDR), 148, **_BLACKWELL_ULTRA
+    ),
+    "gb300": _device(
+        2500, 5000, 276.0, 8000, _links("nvlink5", 72, 900, *_XDR), 148, **_BLACKWELL_ULTRA
+    ),
+    "mi300x": _device(1307, 2614, 191.0, 5300, _links("xgmi", 8, 448, *_NDR), 304, **_CDNA3),
 }
