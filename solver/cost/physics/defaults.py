@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from solver.cost.physics.link_defaults import LINKS as LINKS
+
 
 class DeviceNumbers(NamedTuple):
     """`links`: name, how many neighbours it joins (None: any), bytes/s per device and direction."""
@@ -41,9 +43,6 @@ SHARED: dict[str, float] = {
     "attention_narrow_power": 0.4,
     "attention_wide_head": 0.83,
 }
-
-# Numbers per kind of link (fitted on collective curves).
-LINKS: dict[str, dict[str, float]] = {}
 
 
 def _device(

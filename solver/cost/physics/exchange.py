@@ -1,0 +1,49 @@
+"""All-to-all and point-to-point: every byte goes straight to its destination.
+
+A rank keeps 1/n of its buffer, sends (r - 1)/n over the links of the node and (n - r)/n over its
+share of the network at the same time; the slower of the two decides.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from solver.cost.physics.links import COPY_PASSES, Fabric, Floats, Number, number, ring_share
+
+
+def all_to_all_seconds(
+    size_bytes: Number, ranks_per_node: Number, nodes: Number, groups: Number, fabric: Fabric
+) -> Floats:
+    """`size_bytes` is the buffer of one rank, its own share included."""
+    local = np.asarray(ranks_per_node, dtype=np.float64)
+    ranks = local * nodes
+    inner_rate = (
+        fabric.inner.bandwidth_bytes_per_s
+        * number(fabric.inner, "exchange_efficiency")
+        * ring_share(fabric.inner, local)
+    )
+    rank_network = fabric.network_rate(local, groups) / local
+    outer_rate = rank_network * number(fabric.outer, "exchange_efficiency")
+    inner = np.asarray(size_bytes) * (local - 1) / ranks / inner_rate
+    outer = np.asarray(size_bytes) * (ranks - local) / ranks / outer_rate
+    copy = np.asarray(size_bytes) / ranks * COPY_PASSES / fabric.memory_bytes_per_s
+    start = np.where(
+        np.asarray(nodes) > 1,
+        number(fabric.outer, "exchange_s"),
+        number(fabric.inner, "exchange_s"),
+    )
+    seconds: Floats = start + np.maximum(inner, outer) + copy
+    return seconds
+
+
+def send_seconds(size_bytes: Number, between_nodes: bool, groups: Number, fabric: Fabric) -> Floats:
+    """One rank to one other; `groups` such pairs share the network cards of a node."""
+    link = fabric.outer if between_nodes else fabric.inner
+    rate = (
+        fabric.network_rate(1.0, groups)
+        if between_nodes
+        else link.bandwidth_bytes_per_s * ring_share(link, np.asarray(2.0))
+    )
+    start = number(link, "send_s")
+    seconds: Floats = start + np.asarray(size_bytes) / (rate * number(link, "send_efficiency"))
+    return seconds

@@ -1,0 +1,37 @@
+"""Ring collectives: every rank hands a share of the buffer to its neighbour, n - 1 times.
+
+All-gather and reduce-scatter move (n - 1)/n of the buffer over each link in n - 1 steps, all-reduce
+twice that (Patarasuk & Yuan, "Bandwidth optimal all-reduce algorithms for clusters of
+workstations", 2009; nccl-tests, doc/PERFORMANCE.md: bus bandwidth). A rank also copies its own
+share, 1/n of the buffer, between user and wire buffers.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from solver.cost.physics.links import COPY_PASSES, Fabric, Floats, Number
+from solver.cost.physics.protocols import PROTOCOLS, latency_seconds, ring_rate
+
+
+def ring_seconds(
+    rounds: int,
+    size_bytes: Number,
+    ranks_per_node: Number,
+    nodes: Number,
+    groups: Number,
+    fabric: Fabric,
+) -> Floats:
+    """`rounds` 1: all-gather or reduce-scatter; 2: all-reduce; of `size_bytes` in all."""
+    ranks = np.asarray(ranks_per_node, dtype=np.float64) * nodes
+    outer_hops = rounds * (np.asarray(nodes, dtype=np.float64) - 1)
+    inner_hops = rounds * (ranks - 1) - outer_hops
+    wire_bytes = rounds * (ranks - 1) / ranks * size_bytes
+    copy = np.asarray(size_bytes) / ranks * COPY_PASSES / fabric.memory_bytes_per_s
+    best = np.asarray(np.inf)
+    for protocol in PROTOCOLS:
+        rate = ring_rate(protocol, ranks_per_node, nodes, groups, fabric)
+        latency = latency_seconds(protocol, inner_hops, outer_hops, fabric)
+        best = np.minimum(best, latency + wire_bytes / rate)
+    seconds: Floats = best + copy
+    return seconds

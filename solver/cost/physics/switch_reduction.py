@@ -1,0 +1,37 @@
+"""All-reduce inside the switch (NVLink SHARP): the switch adds what it reads from all devices.
+
+Of n devices, each has the switch reduce its share and multicasts the result: a device sends its
+whole buffer once for the reductions of others, and its reduced share once: size (1 + 1/n) per
+direction. Between nodes a tree carries the shares (NVLSTree).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from solver.cost.physics.links import Fabric, Floats, Number, number
+from solver.cost.physics.tree import network_tree_rate
+
+# The tree between nodes keeps this share of the network (NCCL's tuner: 160 of 200 GB/s).
+TREE_SHARE = 0.8
+
+
+def switch_reduction_seconds(
+    size_bytes: Number, ranks_per_node: Number, nodes: Number, groups: Number, fabric: Fabric
+) -> Floats:
+    """All-reduce of `size_bytes`; infinite where the switch cannot add."""
+    efficiency = number(fabric.inner, "switch_reduction_efficiency")
+    ranks = np.asarray(ranks_per_node, dtype=np.float64)
+    if efficiency == 0:
+        shape = np.broadcast_shapes(*(np.shape(v) for v in (size_bytes, ranks, nodes, groups)))
+        return np.full(shape, np.inf)
+    inner = fabric.inner.bandwidth_bytes_per_s * efficiency * ranks / (ranks + 1)
+    network = network_tree_rate(ranks, nodes, groups, fabric)
+    network = np.where(np.asarray(nodes) > 2, TREE_SHARE, 1.0) * network
+    outer_hops = 2 * np.ceil(np.log2(np.asarray(nodes, dtype=np.float64)) - 1e-9)
+    latency = number(fabric.inner, "switch_reduction_s") + outer_hops * number(
+        fabric.outer, "hop_simple_s"
+    )
+    seconds = latency + np.asarray(size_bytes) / np.minimum(inner, network)
+    usable: Floats = np.where(ranks > 2, seconds, np.inf)
+    return usable
