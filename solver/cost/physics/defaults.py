@@ -36,6 +36,18 @@ SHARED: dict[str, float] = {
     "matmul_efficiency_fp8_block": 0.55,
     "matmul_efficiency_fp8_mx": 0.6,
     "grouped_efficiency": 0.95,
+    # mixture of experts: the fullest rank's rows by the mean; kernels of the router
+    "expert_imbalance": 1.15,
+    "router_kernels": 8.0,
+    # overlap.py, solver/configuration
+    "overlap_slowdown": 0.1,
+    "tensor_overlap": 0.6,
+    "eager_passes": 1.8,
+    "optimizer_passes": 1.0,
+    "host_layer_s": 0.5e-3,
+    "host_eager": 2.0,
+    "host_backward_ratio": 1.5,
+    "host_collective_s": 0.05e-3,
     # attention.py
     "attention_efficiency_forward": 0.64,
     "attention_efficiency_backward": 0.52,
