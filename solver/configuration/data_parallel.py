@@ -1,0 +1,84 @@
+"""Gradient reduction, parameter gathers and the optimizer of one step, on the busiest stage.
+
+ZeRO (Rajbhandari et al., 2020): level 0 all-reduces gradients; levels 1 and 2 reduce-scatter them
+and gather the updated parameters; level 3 gathers parameters for every forward and backward and
+reduce-scatters every micro-batch's gradients. Within a shard group smaller than the whole, what a
+rank holds is all-reduced with its replicas.
+
+Adam moves per parameter of its shard: master, two moments, read and written (24), the gradient (4)
+and the parameter (2); the norm reads gradients once more. FP16 adds unscaling and an overflow check.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from solver.configuration.configuration import Configuration
+from solver.configuration.groups import group
+from solver.cost.physics.collectives import Kind, collective_seconds
+from solver.cost.physics.links import Fabric
+from solver.cost.physics.parameters import DevicePhysics
+from solver.cost.physics.pointwise import pointwise_seconds
+
+ADAM_BYTES = 30.0
+NORM_BYTES = 4.0
+UNSCALE_BYTES = 10.0
+
+
+class StepTraffic(NamedTuple):
+    """Seconds of communication: once per step, and per micro-batch forward and backward."""
+
+    gradients: float
+    parameters: float
+    gather_forward: float
+    gather_backward: float
+    reduce_backward: float
+
+
+def step_traffic(configuration: Configuration, params: float, fabric: Fabric) -> StepTraffic:
+    """`params` are those on one device of the stage, before data-parallel sharding."""
+    c = configuration
+    same, shard, replicas = (group(c, axis) for axis in ("dp_cp", "shard", "replicas"))
+    if same.size == 1:
+        return StepTraffic(0.0, 0.0, 0.0, 0.0, 0.0)
+    node = c.devices_per_node
+    apart = max(1, min(c.tp, node))
+
+    def seconds(kind: Kind, elements: float, size: float, over: tuple[int, int]) -> float:
+        groups = max(1, min(apart, node // over[0])) if over[1] > 1 else 1
+        return float(collective_seconds(kind, elements * size, over[0], over[1], fabric, groups))
+
+    reduced = c.reduced_gradient_bytes
+    weight = c.activation_bytes
+    if c.shard == "none":
+        return StepTraffic(seconds("all_reduce", params, reduced, same), 0.0, 0.0, 0.0, 0.0)
+    scatter = seconds("reduce_scatter", params, reduced, shard)
+    across = node // max(1, shard.ranks_per_node * c.tp)
+    if replicas.size > 1:
+        one_per_rank = replicas.nodes > 1
+        groups = max(1, node // replicas.ranks_per_node) if one_per_rank else 1
+        scatter += float(
+            collective_seconds(
+                "all_reduce",
+                params / shard.size * reduced,
+                replicas.ranks_per_node,
+                replicas.nodes,
+                fabric,
+                groups,
+            )
+        )
+    del across
+    if c.shard in ("zero1", "zero2"):
+        return StepTraffic(scatter, seconds("all_gather", params, weight, shard), 0.0, 0.0, 0.0)
+    gather = seconds("all_gather", params, 1.0 if c.fp8_gather else weight, shard)
+    return StepTraffic(0.0, 0.0, gather, gather, scatter)
+
+
+def optimizer_seconds(configuration: Configuration, params: float, device: DevicePhysics) -> float:
+    """Adam on the parameters a device updates, and the norm of its gradients."""
+    c = configuration
+    mine = params if c.shard == "none" else params / c.shard_group
+    moved = ADAM_BYTES + NORM_BYTES + (UNSCALE_BYTES if c.precision == "fp16" else 0.0)
+    passes = device.number("optimizer_passes") if not c.compiled else 1.0
+    zeroed = params * c.main_gradient_bytes
+    return float(pointwise_seconds(moved * passes * mine + zeroed, device, 10))

@@ -1,0 +1,56 @@
+"""What the first and the last stage do beside their layers: embedding, head and loss.
+
+Bytes moved per logit, two-byte logits and a loss in four: forward writes the product (counted with
+it), reads 2 and writes 4, then reads 4 for the largest, 4 for the sum of exponentials; backward
+reads 4, writes the gradient 4, reads 4 and writes 2. Fused losses skip the four-byte copies.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from solver.configuration.architecture import padded_vocab
+from solver.configuration.configuration import Configuration
+from solver.cost.physics.linear import linear_seconds
+from solver.cost.physics.parameters import DevicePhysics
+from solver.cost.physics.pointwise import pointwise_seconds
+
+
+class EndTime(NamedTuple):
+    """Seconds of one micro-batch: forward, gradients of inputs, gradients of weights."""
+
+    forward: float
+    backward: float
+    weights: float
+
+
+def embedding_time(configuration: Configuration, device: DevicePhysics) -> EndTime:
+    """Look-up of rows and the scatter of their gradients (read, add, write)."""
+    a, c = configuration.architecture, configuration
+    values = c.tokens_per_micro_batch * a.hidden
+    forward = float(pointwise_seconds(4.0 * values, device, 2))
+    weights = float(pointwise_seconds((2.0 + 2 * c.main_gradient_bytes) * values, device, 2))
+    return EndTime(forward, 0.0, weights)
+
+
+def head_time(configuration: Configuration, device: DevicePhysics) -> EndTime:
+    """The product with the vocabulary and the loss."""
+    a, c = configuration.architecture, configuration
+    tokens = c.tokens_per_micro_batch
+    rows = padded_vocab(a.vocab, c.tp) / c.tp
+    args = (
+        tokens,
+        a.hidden,
+        rows,
+        device,
+        "bf16" if c.precision.startswith("fp8") else c.precision,
+    )
+    passes = 1.0 if c.compiled else device.number("eager_passes")
+    logits = tokens * rows
+    return EndTime(
+        forward=float(linear_seconds(*args, "forward"))
+        + float(pointwise_seconds(14.0 * passes * logits, device, 4)),
+        backward=float(linear_seconds(*args, "input_gradient"))
+        + float(pointwise_seconds(14.0 * passes * logits, device, 4)),
+        weights=float(linear_seconds(*args, "weight_gradient", c.main_gradient_bytes)),
+    )
