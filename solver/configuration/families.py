@@ -5,20 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-GPT: Mapping[str, Any] = {
+GPT: dict[str, Any] = {
     "glu": False,
     "tied": True,
     "norm": "layer",
     "positions": "learned",
     "linear_bias": True,
 }
-MPT: Mapping[str, Any] = {
-    "glu": False,
-    "tied": True,
-    "norm": "layer_without_bias",
-    "positions": "alibi",
-}
-LLAMA: Mapping[str, Any] = {}
+LLAMA: dict[str, Any] = {}
 
 FAMILIES: Mapping[str, Mapping[str, Any]] = {
     "deepseek": {},
@@ -33,7 +27,7 @@ FAMILIES: Mapping[str, Mapping[str, Any]] = {
     },
     "llama": LLAMA,
     "mixtral": {},
-    "mpt": MPT,
+    "mpt": {"glu": False, "tied": True, "norm": "layer_without_bias", "positions": "alibi"},
     "nemotron": {"glu": False, "norm": "layer"},
 }
 """The model at the end of a preset's chain of cases -> what its code fixes."""
