@@ -51,4 +51,9 @@ LINKS: dict[str, dict[str, float]] = {
     "infiniband_hdr": _NET,
     "infiniband_ndr": _NET,
     "infiniband_xdr": _NET,
+    "roce": _NET,
+    "efa": {**_NET, "ring_efficiency": 0.92, "hop_ll_s": 18e-6, "hop_ll128_s": 20e-6,
+            "hop_simple_s": 25e-6},
+    "tcp": {**_NET, "ring_efficiency": 0.8, "hop_ll_s": 40e-6, "hop_ll128_s": 40e-6,
+            "hop_simple_s": 50e-6},
 }  # fmt: skip
