@@ -323,7 +323,8 @@ class Pipeline:
 
     Layers are cut into `chunks` chunks per stage, in order. With `placement` `loop` chunk i of a
     pipeline of P stages is on stage i mod P; with `v` (two chunks) chunks P..2P-1 go back, chunk i
-    to stage 2P - 1 - i. A pipeline of one stage has one chunk.
+    to stage 2P - 1 - i. A pipeline of one stage has one chunk. Up to `most_chunks` may be used, in a
+    loop, where that is more than `chunks`.
     """
 
     low: int
@@ -333,6 +334,7 @@ class Pipeline:
     span: Span | None
     chunks: int = 1
     placement: Literal["loop", "v"] = "loop"
+    most_chunks: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,20 +31,23 @@ def check_family(family: syntax.Name, report: Reporter) -> None:
 
 def resolve_chunks(
     item: syntax.TrainItem, stages: int | None, report: Reporter
-) -> tuple[int, Placement]:
-    """Chunks per stage and their placement, of at most `stages` stages; MMP419 where the schedule
-    or the placement takes another number."""
+) -> tuple[int, int, Placement]:
+    """The fewest and the most chunks per stage and their placement, of at most `stages` stages;
+    MMP419 where the schedule or the placement takes another number."""
     family = item.word.text if item.word is not None else None
     written = item.chunks
     count = written.count if written is not None else 2 if family in V_SHAPED else 1
+    most = written.most if written is not None else count
     span = written.span if written is not None else item.span
-    wrong = _wrong_count(family, count, stages)
+    wrong = _wrong_count(family, count, stages) or _wrong_count(family, most, stages)
+    if most < count:
+        wrong = f"the range {count}..{most} is empty", ""
     if wrong is not None:
         label = () if item.word is None else (Label(item.word.span, "the schedule"),)
         raise report.error("MMP419", wrong[0], span, *label, hint=wrong[1])
-    if count == 1:
-        return 1, "loop"
-    return count, _placement(family, count, written, span, report)
+    if most == 1:
+        return 1, 1, "loop"
+    return count, most, _placement(family, count, most, written, span, report)
 
 
 def _wrong_count(family: str | None, count: int, stages: int | None) -> tuple[str, str] | None:
@@ -63,12 +66,19 @@ def _wrong_count(family: str | None, count: int, stages: int | None) -> tuple[st
 
 
 def _placement(
-    family: str | None, count: int, written: syntax.Chunks | None, span: Span, report: Reporter
+    family: str | None,
+    count: int,
+    most: int,
+    written: syntax.Chunks | None,
+    span: Span,
+    report: Reporter,
 ) -> Placement:
-    """How several chunks are placed: as written, or as the family implies."""
+    """How several chunks are placed: as written, or as the family or a range of counts implies."""
     word = written.placement if written is not None else None
     implied = "loop" if family in LOOPED else "v" if family in V_SHAPED else None
     chosen = word.text if word is not None else implied
+    if chosen is None and most > count:
+        return "loop"
     if chosen is None:
         message = f"how are {count} chunks placed on their stages?"
         hint = f"write `{count} chunks loop`" + (" or `2 chunks v`" if count == 2 else "")
@@ -76,6 +86,8 @@ def _placement(
     if implied is not None and chosen != implied:
         message = f"the chunks of `{family}` are placed as `{implied}`, not as `{chosen}`"
         raise report.error("MMP419", message, word.span if word is not None else span)
+    if chosen == "v" and most > count:
+        raise report.error("MMP419", "a range of chunks is placed as a `loop`", span)
     if chosen == "v" and count != 2:
         hint = "write `2 chunks v`, or `loop`"
         raise report.error("MMP419", f"a `v` has 2 chunks per stage, not {count}", span, hint=hint)

@@ -184,8 +184,8 @@ class TrainSettings:
             raise self._report.error("MMP416", message, item.span, label)
         if mesh is not None:
             self._check_kinds(item.span, high, parts, mesh)
-        chunks, placement = resolve_chunks(item, high, self._report)
-        return spec.Pipeline(low or 1, high, family, parts, item.span, chunks, placement)
+        chunks, most, placement = resolve_chunks(item, high, self._report)
+        return spec.Pipeline(low or 1, high, family, parts, item.span, chunks, placement, most)
 
     def _check_kinds(
         self, span: Span, high: int | None, parts: tuple[str, ...] | None, mesh: spec.Mesh

@@ -62,11 +62,13 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Chunks:
-    """`2 chunks loop`: chunks of every pipeline stage, and how they are placed (`loop`, `v`)."""
+    """`2 chunks loop`: chunks of every pipeline stage, and how they are placed (`loop`, `v`); of
+    `1..8 chunks` these are the fewest, and `most`."""
 
     count: int
     placement: Name | None
     span: Span
+    most: int
 
 
 @dataclass(frozen=True, slots=True)

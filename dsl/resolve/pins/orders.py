@@ -34,7 +34,7 @@ def room(mesh: spec.Mesh, train: spec.Train, graph: spec.Graph) -> Room:
     micro-batches divides every batch index."""
     pipeline = train.pipeline
     stages = min(mesh.devices, len(graph.units), pipeline.high or mesh.devices)
-    chunks = pipeline.chunks if stages > 1 else 1
+    chunks = pipeline.most_chunks if stages > 1 else 1
     single = pipeline.span if pipeline.high == 1 else None
     return Room(stages, chunks, _most_microbatches(train, graph), single)
 

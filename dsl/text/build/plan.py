@@ -71,13 +71,12 @@ class PlanRules:
         return path
 
     def chunks(self, children: Children) -> Clause:
-        """`2 chunks [loop | v]`."""
-        count, _, *placement = tokens(children)
-        found = syntax.Chunks(
-            whole_number(count, "a number of chunks"),
-            placement[0].name() if placement else None,
-            span_of(children),
-        )
+        """`2 chunks [loop | v]`, `1..8 chunks`."""
+        words = tokens(children)
+        at = 3 if words[1].text == ".." else 1  # of the word `chunks`
+        counts = [whole_number(words[n], "a number of chunks") for n in range(0, at, 2)]
+        placement = words[at + 1].name() if len(words) > at + 1 else None
+        found = syntax.Chunks(counts[0], placement, span_of(children), counts[-1])
         return Clause("chunks", found, span_of(children))
 
     def family(self, children: Children) -> Clause:
