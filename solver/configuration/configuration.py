@@ -82,6 +82,8 @@ class Configuration:
     # Bytes/s per device and direction between nodes, where the row says so; None: the device's.
     inter_node_bytes_per_s: float | None = None
     activations_offloaded: bool = False
+    # Only small adapters learn (LoRA): no weight gradient, main gradient or optimizer of the rest.
+    frozen_base: bool = False
 
     @property
     def micro_batches(self) -> int:

@@ -1,0 +1,183 @@
+"""A row of a table to the `Configuration` it describes.
+
+The header is that of the published tables: see `solver/configuration/README.md`. A missing column
+or an empty cell is unknown, and then: degrees are 1, data parallelism takes the devices that are
+left, a micro-batch has one sample, and the words of the row decide as `row_words` states.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from solver.configuration.cells import RowError, flag, positive, text
+from solver.configuration.configuration import Configuration, Runtime
+from solver.configuration.row_device import device_name, devices_per_node, network_bytes_per_s
+from solver.configuration.row_headers import with_common_header
+from solver.configuration.row_model import architecture_of
+from solver.configuration.row_words import (
+    Sharding,
+    precision_of,
+    recompute_of,
+    release_of,
+    runtime_of,
+    schedule_of,
+    sharding_of,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Degrees:
+    """Devices, and how the degrees of parallelism share them."""
+
+    devices: int
+    tp: int
+    pp: int
+    vp: int
+    cp: int
+    ep: int
+    etp: int
+    dp: int
+
+
+ACCUMULATED = re.compile(r"\b(?:grad_acc(?:um)?(?:ulation)?|micro_num|GA)=(\d+)")
+OFFLOADED = re.compile(r"offload\w*=True|activations? (?:are )?offloaded", re.IGNORECASE)
+EAGER = re.compile(r"\beager\b|nocompile|full_shard|no compile", re.IGNORECASE)
+FP8_GATHER = re.compile(r"\b(fp|f|float)8 all-?gather|tensorwise", re.IGNORECASE)
+TENSOR = re.compile(r"\btp\b")
+ASYNC_TENSOR = re.compile(r"async[- ]?tp|tp[- ]?async")
+FLASH = re.compile(r"flash|sdpa|flexattn|fused attention|cudnn attention", re.IGNORECASE)
+
+
+def read_configuration(row: Mapping[str, str], remarks: str = "") -> Configuration:
+    """The configuration of a row; RowError says why there is none.
+
+    `remarks` are the comment lines of the table: what they say of the network holds for all rows.
+    """
+    row = with_common_header(row)
+    words = " ".join(
+        text(row, column)
+        for column in ("framework", "model", "precision", "shard", "overlap", "notes")
+    )
+    architecture = architecture_of(row)
+    device = device_name(row)
+    degrees = _degrees(row)
+    per_node = devices_per_node(row, device, degrees.devices)
+    precision = precision_of(text(row, "precision"), device)
+    runtime = runtime_of(words)
+    sharding = sharding_of(text(row, "shard"))
+    recompute, every = recompute_of(text(row, "recompute"))
+    seq_len = positive(row, "seq_len")
+    if seq_len is None:
+        raise RowError("`seq_len` is not given")
+    micro_batch = positive(row, "mbs") or 1
+    sequence_parallel = flag(row, "seq_par")
+    if sequence_parallel is None:
+        sequence_parallel = precision != "fp16"
+    return Configuration(
+        architecture=architecture,
+        device=device,
+        devices_per_node=per_node,
+        precision=precision,
+        seq_len=seq_len,
+        global_batch=_global_batch(row, micro_batch, degrees.dp),
+        micro_batch=micro_batch,
+        devices=degrees.devices,
+        tp=degrees.tp,
+        pp=degrees.pp,
+        vp=degrees.vp,
+        cp=degrees.cp,
+        ep=degrees.ep,
+        etp=degrees.etp,
+        dp=degrees.dp,
+        shard=sharding.level,
+        shard_group=_shard_group(sharding, degrees, per_node),
+        sequence_parallel=sequence_parallel and degrees.tp > 1,
+        recompute=recompute,
+        recompute_every=every,
+        schedule=schedule_of(text(row, "schedule"), degrees.pp, degrees.vp),
+        attention="unfused" if precision == "fp16" and not FLASH.search(words) else "flash",
+        **_overlaps(row, sharding, runtime),
+        runtime=runtime,
+        compiled=runtime == "megatron" or (runtime == "fsdp" and not EAGER.search(words)),
+        fp8_gather=bool(FP8_GATHER.search(words)),
+        release=release_of(words),
+        token_drop="tokendrop" in words.lower(),
+        forced_balance=bool(re.search(r"balanced", f"{words} {remarks}", re.IGNORECASE)),
+        frozen_base="LoRA" in words,
+        mtp_layers=architecture.prediction_layers,
+        end_stage_layers_fewer=_fewer_layers(architecture.layers, degrees),
+        inter_node_bytes_per_s=network_bytes_per_s(f"{text(row, 'notes')} {remarks}", per_node),
+        activations_offloaded=bool(OFFLOADED.search(words)),
+    )
+
+
+def _degrees(row: Mapping[str, str]) -> Degrees:
+    """Degrees of parallelism; data parallelism takes what the others leave."""
+    devices = positive(row, "n_gpus")
+    if devices is None:
+        raise RowError("`n_gpus` is not given")
+    tp, pp, vp, cp, ep, etp = (
+        positive(row, name) or 1 for name in ("tp", "pp", "vp", "cp", "ep", "etp")
+    )
+    rest = tp * pp * cp
+    if devices % rest:
+        raise RowError(f"tp x pp x cp = {rest} does not divide {devices} devices")
+    dp = devices // rest
+    given = positive(row, "dp")
+    if given is not None and given != dp:
+        raise RowError(f"tp x pp x cp x dp = {rest * given} is not n_gpus = {devices}")
+    if (dp * cp * tp) % (ep * etp):
+        raise RowError(f"ep x etp = {ep * etp} does not divide the {dp * cp * tp} of tp x cp x dp")
+    return Degrees(devices, tp, pp, vp, cp, ep, etp, dp)
+
+
+def _global_batch(row: Mapping[str, str], micro_batch: int, dp: int) -> int:
+    """Sequences per step: as given, or micro-batches times what the notes say is accumulated."""
+    given = positive(row, "gbs")
+    if given is not None:
+        if given < dp:
+            raise RowError(f"a global batch of {given} leaves some of {dp} replicas without work")
+        return given
+    accumulated = ACCUMULATED.search(text(row, "notes"))
+    if accumulated is None:
+        raise RowError("`gbs` is not given, and no note says how many micro-batches a step has")
+    return micro_batch * dp * int(accumulated[1])
+
+
+def _shard_group(sharding: Sharding, degrees: Degrees, per_node: int) -> int:
+    """How many ranks share one copy: data parallelism with context parallelism, or a part of it."""
+    ranks = degrees.dp * degrees.cp
+    if sharding.level == "none":
+        return 1
+    if sharding.within_node:
+        return min(ranks, per_node)
+    if sharding.group is None or sharding.group == degrees.dp:
+        return ranks
+    return min(sharding.group, ranks)
+
+
+def _overlaps(row: Mapping[str, str], sharding: Sharding, runtime: Runtime) -> dict[str, bool]:
+    """What runs beside compute.
+
+    A word says so (`dp,tp,pp`; `none`; `no gradient bucketing overlap`). Without one, gradients of
+    a sharded optimizer, and of PyTorch's, nanotron's and InternEvo's data parallelism, overlap;
+    those that a Megatron of before 2023 reduces whole after the backward do not.
+    """
+    words = text(row, "overlap").lower()
+    notes = text(row, "notes").lower()
+    silent = (words.startswith("no") and not words.startswith("nano")) or "without overlap" in notes
+    gradients = not silent and (bool(words) or sharding.level != "none" or runtime != "megatron")
+    return {
+        "overlap_gradients": gradients,
+        "overlap_gathers": gradients,
+        "overlap_tensor": bool(TENSOR.search(words) or ASYNC_TENSOR.search(notes)) and not silent,
+        "overlap_pipeline": bool(re.search(r"\bpp\b", words)),
+    }
+
+
+def _fewer_layers(layers: int, degrees: Degrees) -> int:
+    """1 where layers do not fill the stages, but do with one fewer in the first and the last."""
+    chunks = degrees.pp * degrees.vp
+    return int(chunks > 1 and layers % chunks != 0 and (layers + 2) % chunks == 0)
