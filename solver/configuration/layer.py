@@ -110,8 +110,12 @@ def attention_core(configuration: Configuration, device: DevicePhysics) -> tuple
     a, c = configuration.architecture, configuration
     head = a.latent.content_dim + a.latent.rotary_dim if a.latent else a.head_dim
 
+    portable = 1.0
+    if c.attention == "flash" and c.runtime != "megatron":
+        portable = device.number("attention_portable")
+
     def seconds(phase: str) -> float:
-        return float(
+        return portable * float(
             attention_seconds(
                 c.micro_batch,
                 a.heads / c.tp,

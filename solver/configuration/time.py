@@ -59,7 +59,10 @@ def predict_step(configuration: Configuration, device: DevicePhysics) -> StepTim
     params = (per_layer * layers + ends) / c.tp
     traffic = step_traffic(c, params, wires)
 
-    repeated = {"none": 0.0, "selective": layer.core, "full": layer.forward}[c.recompute]
+    selective = layer.core
+    if c.runtime == "fsdp":
+        selective = device.number("selective_share") * layer.forward
+    repeated = {"none": 0.0, "selective": selective, "full": layer.forward}[c.recompute]
     repeated /= c.recompute_every
     repeated_calls = tensor.calls_forward if c.recompute == "full" else 0
 
@@ -86,9 +89,16 @@ def predict_step(configuration: Configuration, device: DevicePhysics) -> StepTim
 
     gathered = [0.0, 0.0]
     if c.shard == "zero3":
-        gathered[0] = float(exposed_seconds(traffic.gather_forward / layers, forward, device))
-        moved = (traffic.gather_backward + traffic.reduce_backward) / layers
-        gathered[1] = float(exposed_seconds(moved, backward, device))
+        if c.runtime == "deepspeed":
+            rail = device.outer.bandwidth_bytes_per_s * device.number("deepspeed_rail")
+            volume = per_layer * c.activation_bytes / rail
+            gathered[0] = volume
+            gathered[1] = 2 * volume
+            forward, backward = 0.35 * forward, 0.35 * backward
+        else:
+          gathered[0] = float(exposed_seconds(traffic.gather_forward / layers, forward, device))
+          moved = (traffic.gather_backward + traffic.reduce_backward) / layers
+          gathered[1] = float(exposed_seconds(moved, backward, device))
         forward += gathered[0]
         backward += gathered[1]
 
@@ -125,6 +135,9 @@ def predict_step(configuration: Configuration, device: DevicePhysics) -> StepTim
             exposed_seconds(traffic.parameters, layers * layer.forward, device)
         )
     updated = optimizer_seconds(c, params, device)
+    if c.shard == "zero1" and c.runtime == "internevo":
+        exposed_parameters += c.shard_group * device.number("broadcast_s")
+    updated += device.number("host_step_s")
     total = piped + exposed + exposed_parameters + updated
     return StepTime(
         total=total,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from solver.cost.physics.link_defaults import LINKS as LINKS
+from solver.cost.physics.step_defaults import STEP
 
 
 class DeviceNumbers(NamedTuple):
@@ -39,21 +40,13 @@ SHARED: dict[str, float] = {
     # mixture of experts: the fullest rank's rows by the mean; kernels of the router
     "expert_imbalance": 1.15,
     "router_kernels": 8.0,
-    # overlap.py, solver/configuration
-    "overlap_slowdown": 0.1,
-    "tensor_overlap": 0.6,
-    "eager_passes": 1.8,
-    "optimizer_passes": 1.0,
-    "host_layer_s": 0.5e-3,
-    "host_eager": 2.0,
-    "host_backward_ratio": 1.5,
-    "host_collective_s": 0.05e-3,
+    **STEP,
     # attention.py
     "attention_efficiency_forward": 0.64,
     "attention_efficiency_backward": 0.52,
-    "attention_tail": 0.8,
+    "attention_tail": 0.55,
     "attention_narrow_power": 0.4,
-    "attention_wide_head": 0.83,
+    "attention_wide_head": 0.86,
 }
 
 

@@ -1,0 +1,27 @@
+"""Numbers of a whole step that every device shares until it states its own."""
+
+from __future__ import annotations
+
+STEP: dict[str, float] = {
+    # overlap.py
+    "overlap_slowdown": 0.1,
+    # share of tensor-parallel collectives that kernels cut in pieces hide
+    "tensor_overlap": 0.6,
+    # passes over memory of chains that are not fused, by those that are
+    "eager_passes": 1.8,
+    # attention kernels of PyTorch by those of the vendor
+    "attention_portable": 1.5,
+    # ZeRO-3 by broadcasts: share of one network card's rate
+    "deepspeed_rail": 0.66,
+    # share of a layer's forward that selective recompute of PyTorch modules repeats
+    "selective_share": 0.5,
+    # every owner's broadcast of its updated parameters
+    "broadcast_s": 2.7e-3,
+    # host.py
+    "host_step_s": 0.02,
+    "host_layer_s": 0.5e-3,
+    "host_eager": 2.0,
+    "host_backward_ratio": 1.5,
+    "host_collective_s": 0.05e-3,
+    "optimizer_passes": 1.0,
+}
