@@ -168,11 +168,12 @@ def _overlaps(row: Mapping[str, str], sharding: Sharding, runtime: Runtime) -> d
     words = text(row, "overlap").lower()
     notes = text(row, "notes").lower()
     silent = (words.startswith("no") and not words.startswith("nano")) or "without overlap" in notes
+    tensor = TENSOR.search(words) or (ASYNC_TENSOR.search(notes) and "vanilla tp" not in notes)
     gradients = not silent and (bool(words) or sharding.level != "none" or runtime != "megatron")
     return {
         "overlap_gradients": gradients,
         "overlap_gathers": gradients,
-        "overlap_tensor": bool(TENSOR.search(words) or ASYNC_TENSOR.search(notes)) and not silent,
+        "overlap_tensor": bool(tensor) and not silent,
         "overlap_pipeline": bool(re.search(r"\bpp\b", words)),
     }
 
