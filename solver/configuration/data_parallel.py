@@ -75,9 +75,17 @@ def step_traffic(configuration: Configuration, params: float, fabric: Fabric) ->
 
 
 def optimizer_seconds(configuration: Configuration, params: float, device: DevicePhysics) -> float:
-    """Adam on the parameters a device updates, and the norm of its gradients."""
+    """Adam on the share of `params` that a device updates."""
     c = configuration
     mine = params if c.shard == "none" else params / c.shard_group
+    return update_seconds(c, params, mine, device)
+
+
+def update_seconds(
+    configuration: Configuration, params: float, mine: float, device: DevicePhysics
+) -> float:
+    """Adam on `mine` parameters, the norm of their gradients, and zeroing those of `params`."""
+    c = configuration
     moved = ADAM_BYTES + NORM_BYTES + (UNSCALE_BYTES if c.precision == "fp16" else 0.0)
     passes = device.number("optimizer_passes") if not c.compiled else 1.0
     zeroed = params * c.main_gradient_bytes

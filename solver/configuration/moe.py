@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from solver.configuration.configuration import Configuration
 from solver.configuration.groups import place
-from solver.configuration.layer import LayerTime, feed_forward, linears, priced
+from solver.configuration.layer import LayerTime, dense_layer, feed_forward, linears, priced
 from solver.cost.physics.expert_exchange import distinct_bins, expert_exchange_seconds
 from solver.cost.physics.grouped import grouped_matmul_seconds
 from solver.cost.physics.links import fabric
@@ -55,6 +55,24 @@ def moe_layer(configuration: Configuration, device: DevicePhysics) -> MoeLayerTi
         core=base.core,
     )
     return MoeLayerTime(compute, exchange_seconds(configuration, device))
+
+
+def mixed_layer(configuration: Configuration, device: DevicePhysics) -> MoeLayerTime:
+    """The mean layer: those without experts and those with them by their numbers."""
+    a = configuration.architecture
+    modules = a.prediction_layers if a.experts else 0
+    mixtures = a.moe_layers + modules
+    if not mixtures:
+        return MoeLayerTime(dense_layer(configuration, device), 0.0)
+    mixture = moe_layer(configuration, device)
+    plain = a.layers - a.moe_layers
+    if not plain:
+        return mixture
+    share = mixtures / (plain + mixtures)
+    dense = dense_layer(configuration, device)
+    pairs = zip(dense, mixture.compute, strict=True)
+    mean = LayerTime(*((1 - share) * one + share * other for one, other in pairs))
+    return MoeLayerTime(mean, share * mixture.exchange)
 
 
 def local_tokens(configuration: Configuration) -> float:
