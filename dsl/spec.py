@@ -323,8 +323,8 @@ class Pipeline:
 
     Layers are cut into `chunks` chunks per stage, in order. With `placement` `loop` chunk i of a
     pipeline of P stages is on stage i mod P; with `v` (two chunks) chunks P..2P-1 go back, chunk i
-    to stage 2P - 1 - i. A pipeline of one stage has one chunk. Up to `most_chunks` may be used, in a
-    loop, where that is more than `chunks`.
+    to stage 2P - 1 - i. A pipeline of one stage has one chunk. Where `most_chunks` is more than
+    `chunks`, up to so many may be used, in a loop.
     """
 
     low: int

@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from dsl.spec import Spec
+from dsl.spec import Spec, SubAxis
 from solver.events import Emit, Incumbent, Options, Progress
 from solver.plan.document import Proof, document, memory_limit
+from solver.search.chunked import divided, gain, with_words
 from solver.search.crew import BATCH, Crew, Step, crew_for
 from solver.search.effort import Effort
 from solver.search.frame import make_frame
@@ -83,6 +84,7 @@ class Search:
         self.likely = Likely(self.spec, self.goal)
         self.crew: Crew | None = None
         self.turn = False
+        self.divided: set[tuple[tuple[SubAxis, ...], int]] = set()
 
     @property
     def cutoff(self) -> float:
@@ -111,7 +113,11 @@ class Search:
         if not self.minimizes_memory:
             self._sketch()
         steps = 0
-        while self.open and not self._over():
+        while True:
+            if self._may_divide():
+                self._divide()
+            if not self.open or self._over():
+                break
             if self.options.reproducible and steps >= self.options.time_limit_s:
                 break  # a second counts as one step, whatever the clock says
             self._collect()
@@ -309,6 +315,39 @@ class Search:
         search.deal(self.cutoff, effort, self._found)
         if self.crew is not None:
             search.forget()  # tables of many splits are large
+
+    def _may_divide(self) -> bool:
+        """Whether more chunks per stage are worth a try: they can save more of the best plan's ramp
+        than what else is left to find."""
+        if self.best is None or self.minimizes_memory or self.stop.is_set():
+            return False
+        split = self.best.plan.problem.split
+        tried = (split.pipeline, split.microbatches) in self.divided
+        return not tried and gain(self.spec, split) > max(GRAIN, self._gap())
+
+    def _divide(self) -> None:
+        """Look for plans with more chunks per stage in the best plan's split. Where one is better,
+        what was tried belongs to the space that the bound is for."""
+        assert self.best is not None
+        split = self.best.plan.problem.split
+        self.divided.add((split.pipeline, split.microbatches))
+        tried: list[SplitSearch] = []
+
+        def keep(found: Found) -> None:
+            if found.value < self.cutoff:
+                self.closed_bound = min(self.closed_bound, *(s.bound for s in tried))
+                self._found(with_words(found, tried))
+
+        for search in divided(self.frame, split, self.goal):
+            is_late = self._left() < SKETCH_SECONDS and not self.options.reproducible
+            if self.stop.is_set() or is_late:
+                break
+            tried.append(search)
+            self.tell(f"trying {search.spec.train.pipeline.chunks} chunks, {describe(search)}")
+            search.prepare(self.cutoff, self._deadline())
+            if not search.closed and search.bound < self.cutoff:
+                search.sketch(self.cutoff, replace(self.effort(), seconds=SKETCH_SECONDS), keep)
+            search.forget()
 
     def _drop_if_done(self, search: SplitSearch) -> None:
         if search in self.open and (search.closed or search.bound >= self.cutoff):

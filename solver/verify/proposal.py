@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dsl.spec import Operator, Spec, SubAxis
 from solver.verify.decisions import Cuts, Decisions
 from solver.verify.kinds import kinds_of_stages
 from solver.verify.layouts import Frame, product
-from solver.verify.virtual_stages import places
+from solver.verify.virtual_stages import places, with_chunks
 from solver.verify.wiring import Wiring, wire
 
 
@@ -55,5 +55,9 @@ class Proposal:
 
 
 def propose(decisions: Decisions, spec: Spec) -> Proposal:
-    """Decisions joined to their spec."""
-    return Proposal(decisions, spec, wire(spec.graph))
+    """Decisions joined to their spec, in which they settle how many chunks a stage has where the
+    spec allows a range."""
+    turns = max((choice.turn for choice in decisions.operators.values()), default=0)
+    pipeline = with_chunks(spec.train.pipeline, turns + 1)
+    settled = replace(spec, train=replace(spec.train, pipeline=pipeline))
+    return Proposal(decisions, settled, wire(spec.graph))

@@ -26,6 +26,13 @@ def places(pipeline: Pipeline, stages: int) -> tuple[int, ...]:
     return tuple(chunk % stages for chunk in range(pipeline.chunks * stages))
 
 
+def with_chunks(pipeline: Pipeline, count: int) -> Pipeline:
+    """The pipeline with as many chunks per stage as a plan has: the nearest number in its range."""
+    most = max(pipeline.chunks, pipeline.most_chunks)
+    chosen = min(max(count, pipeline.chunks), most)
+    return replace(pipeline, chunks=chosen, most_chunks=chosen)
+
+
 def number(place: Sequence[int], stage: int, turn: int) -> int | None:
     """The virtual stage that is chunk number `turn` of a stage; None where there is none."""
     here = [chunk for chunk, holder in enumerate(place) if holder == stage]
