@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from solver.cost.physics.collectives import Kind, collective_seconds
 from solver.cost.physics.defaults import LINKS
-from solver.cost.physics.links import Fabric, fabric
+from solver.cost.physics.links import Fabric, Floats, Number, fabric
 from solver.cost.physics.parameters import device_physics
 from solver.cost.physics.ring import ring_seconds
 from solver.cost.physics.switch_reduction import switch_reduction_seconds
@@ -64,16 +64,20 @@ class CollectiveRow:
     algorithm: str
     fabric: Fabric
 
-    def seconds(self) -> float:
-        """Predicted time; of the algorithm that the row forces, if it forces one."""
-        way = (self.size_bytes, self.ranks_per_node, self.nodes, self.groups, self.fabric)
+    def seconds(self, size_bytes: Number | None = None) -> Floats:
+        """Predicted time (of other sizes, if given); of the algorithm that the row forces, if it
+        forces one."""
+        size = self.size_bytes if size_bytes is None else size_bytes
+        way = (size, self.ranks_per_node, self.nodes, self.groups, self.fabric)
         if self.kind == "all_reduce" and self.algorithm == "ring":
-            return float(ring_seconds(2, *way))
+            return ring_seconds(2, *way)
         if self.kind == "all_reduce" and self.algorithm == "tree":
-            return float(tree_seconds(*way))
+            return tree_seconds(*way)
         if self.kind == "all_reduce" and self.algorithm == "nvls":
-            return float(switch_reduction_seconds(*way))
-        return float(collective_seconds(self.kind, *way[:3], self.fabric, self.groups))
+            return switch_reduction_seconds(*way)
+        return collective_seconds(
+            self.kind, size, self.ranks_per_node, self.nodes, self.fabric, self.groups
+        )
 
 
 def read_collective(row: Mapping[str, str]) -> CollectiveRow | str:

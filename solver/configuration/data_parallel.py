@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from solver.configuration.configuration import Configuration
-from solver.configuration.groups import group
+from solver.configuration.groups import Group, group
 from solver.cost.physics.collectives import Kind, collective_seconds
 from solver.cost.physics.links import Fabric
 from solver.cost.physics.parameters import DevicePhysics
@@ -23,6 +23,8 @@ from solver.cost.physics.pointwise import pointwise_seconds
 ADAM_BYTES = 30.0
 NORM_BYTES = 4.0
 UNSCALE_BYTES = 10.0
+TENSORS_PER_LAYER = 7
+BUCKET_PARAMS = 40e6
 
 
 class StepTraffic(NamedTuple):
@@ -35,43 +37,47 @@ class StepTraffic(NamedTuple):
     reduce_backward: float
 
 
-def step_traffic(configuration: Configuration, params: float, fabric: Fabric) -> StepTraffic:
-    """`params` are those on one device of the stage, before data-parallel sharding."""
+def step_traffic(
+    configuration: Configuration, params: float, layers: float, fabric: Fabric
+) -> StepTraffic:
+    """`params` are those on one device of a stage of `layers` layers, before sharding."""
     c = configuration
     same, shard, replicas = (group(c, axis) for axis in ("dp_cp", "shard", "replicas"))
     if same.size == 1:
         return StepTraffic(0.0, 0.0, 0.0, 0.0, 0.0)
-    node = c.devices_per_node
-    apart = max(1, min(c.tp, node))
+    calls = pieces(c, params, layers)
 
-    def seconds(kind: Kind, elements: float, size: float, over: tuple[int, int]) -> float:
-        groups = max(1, min(apart, node // over[0])) if over[1] > 1 else 1
-        return float(collective_seconds(kind, elements * size, over[0], over[1], fabric, groups))
-
-    reduced = c.reduced_gradient_bytes
-    weight = c.activation_bytes
-    if c.shard == "none":
-        return StepTraffic(seconds("all_reduce", params, reduced, same), 0.0, 0.0, 0.0, 0.0)
-    scatter = seconds("reduce_scatter", params, reduced, shard)
-    across = node // max(1, shard.ranks_per_node * c.tp)
-    if replicas.size > 1:
-        one_per_rank = replicas.nodes > 1
-        groups = max(1, node // replicas.ranks_per_node) if one_per_rank else 1
-        scatter += float(
-            collective_seconds(
-                "all_reduce",
-                params / shard.size * reduced,
-                replicas.ranks_per_node,
-                replicas.nodes,
-                fabric,
-                groups,
-            )
+    def seconds(kind: Kind, size: float, over: Group) -> float:
+        if over.size == 1:
+            return 0.0
+        sharing = max(1, c.devices_per_node // over.ranks_per_node) if over.nodes > 1 else 1
+        sharing = min(sharing, max(1, c.devices // over.size))
+        once = collective_seconds(
+            kind, size / calls, over.ranks_per_node, over.nodes, fabric, sharing
         )
-    del across
+        return calls * float(once)
+
+    reduced = params * c.reduced_gradient_bytes
+    weight = params * c.activation_bytes
+    if c.shard == "none":
+        return StepTraffic(seconds("all_reduce", reduced, same), 0.0, 0.0, 0.0, 0.0)
+    scatter = seconds("reduce_scatter", reduced, shard)
+    scatter += seconds("all_reduce", reduced / shard.size, replicas)
     if c.shard in ("zero1", "zero2"):
-        return StepTraffic(scatter, seconds("all_gather", params, weight, shard), 0.0, 0.0, 0.0)
-    gather = seconds("all_gather", params, 1.0 if c.fp8_gather else weight, shard)
+        return StepTraffic(scatter, seconds("all_gather", weight, shard), 0.0, 0.0, 0.0)
+    gather = seconds("all_gather", weight / (2 if c.fp8_gather else 1), shard)
     return StepTraffic(0.0, 0.0, gather, gather, scatter)
+
+
+def pieces(configuration: Configuration, params: float, layers: float) -> float:
+    """In how many collectives a stage's parameters are reduced or gathered: one per layer where
+    layers are sharded, one per tensor in nanotron, one per bucket of 40 million otherwise."""
+    c = configuration
+    if c.runtime == "nanotron":
+        return layers * TENSORS_PER_LAYER
+    if c.shard == "zero3":
+        return layers
+    return max(1.0, params / BUCKET_PARAMS)
 
 
 def optimizer_seconds(configuration: Configuration, params: float, device: DevicePhysics) -> float:

@@ -20,4 +20,28 @@ def host_layer_seconds(
         return 0.0
     once = device.number("host_layer_s") * (1.0 if c.compiled else device.number("host_eager"))
     ratio = device.number("host_backward_ratio") if backward else 1.0
-    return once * ratio + calls * device.number("host_collective_s")
+    wait = device.number("host_collective_s") + device.number("host_rank_s") * (c.tp - 1)
+    return once * ratio + calls * wait
+
+
+def host_pipeline_seconds(configuration: Configuration, device: DevicePhysics) -> float:
+    """Least seconds of one layer and micro-batch, both directions, in nanotron's pipelines.
+
+    Measured on many runs: where stages talk over the network, every layer's tensor-parallel
+    collectives wait for the host, however small they are: a time that grows with the degree and,
+    once groups cross nodes, with its square.
+    """
+    c = configuration
+    if c.runtime != "nanotron" or c.pp == 1 or c.tp == 1 or c.devices <= c.devices_per_node:
+        return 0.0
+    wait = device.number("pipeline_wait_s") + device.number("pipeline_wait_rank_s") * c.tp
+    return wait + device.number("pipeline_wait_pair_s") * c.tp * c.tp
+
+
+def host_unsharded_seconds(configuration: Configuration, device: DevicePhysics) -> float:
+    """Seconds a stage waits per micro-batch and neighbour in nanotron's pipelines where gradients
+    are all-reduced by hooks (ZeRO 0): measured, whatever the size."""
+    c = configuration
+    if c.runtime != "nanotron" or c.pp == 1 or c.dp == 1 or c.shard != "none":
+        return 0.0
+    return device.number("hooked_wait_s") * min(2, c.pp - 1)

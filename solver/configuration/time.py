@@ -6,10 +6,16 @@ from dataclasses import dataclass
 
 from solver.configuration.configuration import Configuration
 from solver.configuration.data_parallel import optimizer_seconds, step_traffic
+from solver.configuration.expert_parallel import (
+    added,
+    expert_optimizer_seconds,
+    expert_params_per_layer,
+    expert_traffic,
+)
 from solver.configuration.groups import boundary_share_inside
 from solver.configuration.head import embedding_time, head_time
-from solver.configuration.host import host_layer_seconds
-from solver.configuration.layer import dense_layer
+from solver.configuration.host import host_layer_seconds, host_pipeline_seconds, host_unsharded_seconds
+from solver.configuration.moe import mixed_layer
 from solver.configuration.pipeline import StageTime, pipeline_seconds
 from solver.configuration.stages import stage_shares
 from solver.configuration.tensor_parallel import context_collectives, tensor_collectives
@@ -42,7 +48,7 @@ def predict_step(configuration: Configuration, device: DevicePhysics) -> StepTim
     if c.inter_node_bytes_per_s is not None:
         device = device.with_outer_bandwidth(c.inter_node_bytes_per_s)
     wires = fabric(device, c.devices_per_node)
-    layer = dense_layer(c, device)
+    layer, exchange = mixed_layer(c, device)
     tensor = tensor_collectives(c, wires)
     context = context_collectives(c, wires)
     stages = stage_shares(c)
@@ -50,14 +56,18 @@ def predict_step(configuration: Configuration, device: DevicePhysics) -> StepTim
     layers = busiest.layers
 
     a = c.architecture
-    per_layer = (a.params - a.embedding_params - a.head_params) / a.layers
+    experts = expert_params_per_layer(c)
+    held = experts * c.ep * c.etp
+    per_layer = (a.params - a.embedding_params - a.head_params) / a.layers - held
     ends = a.embedding_params + a.head_params
     if c.pp > 1 and a.tied:
         ends = max(ends, a.embedding_params)
     elif c.pp > 1:
         ends = a.embedding_params
     params = (per_layer * layers + ends) / c.tp
-    traffic = step_traffic(c, params, wires)
+    traffic = step_traffic(c, params, layers, wires)
+    if experts:
+        traffic = added(traffic, expert_traffic(c, experts * layers, wires))
 
     selective = layer.core
     if c.runtime == "fsdp":
@@ -80,12 +90,17 @@ def predict_step(configuration: Configuration, device: DevicePhysics) -> StepTim
 
     forward = layer.forward + visible_forward + context_forward
     backward = layer.backward + layer.weights + repeated + visible_backward + context_backward
+    forward += 2 * exchange
+    backward += 2 * exchange
     host_forward = host_layer_seconds(c, device, tensor.calls_forward, False)
     host_backward = host_layer_seconds(c, device, tensor.calls_backward, True)
     if c.recompute == "full":
         host_backward += host_layer_seconds(c, device, repeated_calls, False)
     waits = max(0.0, host_forward - forward) + max(0.0, host_backward - backward)
     forward, backward = max(forward, host_forward), max(backward, host_backward)
+    least = host_pipeline_seconds(c, device)
+    if forward + backward < least:
+        forward, backward = forward * least / (forward + backward), backward * least / (forward + backward)
 
     gathered = [0.0, 0.0]
     if c.shard == "zero3":
@@ -111,6 +126,7 @@ def predict_step(configuration: Configuration, device: DevicePhysics) -> StepTim
                 f += end.forward
                 b += end.backward + end.weights
                 w += end.weights
+        b += host_unsharded_seconds(c, device)
         times.append(StageTime(f, b, w))
 
     message = c.tokens_per_micro_batch * a.hidden * c.activation_bytes / c.tp
@@ -138,6 +154,8 @@ def predict_step(configuration: Configuration, device: DevicePhysics) -> StepTim
     if c.shard == "zero1" and c.runtime == "internevo":
         exposed_parameters += c.shard_group * device.number("broadcast_s")
     updated += device.number("host_step_s")
+    if experts:
+        updated += expert_optimizer_seconds(c, experts * layers, device)
     total = piped + exposed + exposed_parameters + updated
     return StepTime(
         total=total,

@@ -19,9 +19,14 @@ STEP: dict[str, float] = {
     "broadcast_s": 2.7e-3,
     # host.py
     "host_step_s": 0.02,
-    "host_layer_s": 0.5e-3,
+    "host_layer_s": 0.9e-3,
     "host_eager": 2.0,
     "host_backward_ratio": 1.5,
-    "host_collective_s": 0.05e-3,
+    "host_collective_s": 0.01e-3,
+    "host_rank_s": 0.03e-3,
+    "pipeline_wait_s": 5e-3,
+    "pipeline_wait_rank_s": 2.2e-3,
+    "pipeline_wait_pair_s": 0.055e-3,
+    "hooked_wait_s": 0.52,
     "optimizer_passes": 1.0,
 }

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from solver.cost.physics.links import Fabric, Floats, Number, number
-from solver.cost.physics.tree import network_tree_rate
+from solver.cost.physics.tree import depth, network_tree_rate
 
 # The tree between nodes keeps this share of the network (NCCL's tuner: 160 of 200 GB/s).
 TREE_SHARE = 0.8
@@ -28,9 +28,12 @@ def switch_reduction_seconds(
     inner = fabric.inner.bandwidth_bytes_per_s * efficiency * ranks / (ranks + 1)
     network = network_tree_rate(ranks, nodes, groups, fabric)
     network = np.where(np.asarray(nodes) > 2, TREE_SHARE, 1.0) * network
-    outer_hops = 2 * np.ceil(np.log2(np.asarray(nodes, dtype=np.float64)) - 1e-9)
-    latency = number(fabric.inner, "switch_reduction_s") + outer_hops * number(
-        fabric.outer, "hop_simple_s"
+    outer_hops = 2 * depth(nodes)
+    crosses = np.asarray(nodes) > 1
+    latency = (
+        number(fabric.inner, "switch_reduction_s")
+        + outer_hops * number(fabric.outer, "hop_simple_s")
+        + np.where(crosses, number(fabric.outer, "switch_tree_s"), 0.0)
     )
     seconds = latency + np.asarray(size_bytes) / np.minimum(inner, network)
     usable: Floats = np.where(ranks > 2, seconds, np.inf)

@@ -15,6 +15,15 @@ from solver.cost.physics.protocols import Protocol, latency_seconds
 # NCCL's tuner: shares of the rate that LL and LL128 keep in a tree (src/graph/tuning.cc).
 SHARES: tuple[tuple[Protocol, float], ...] = (("ll", 1 / 8), ("ll128", 0.9), ("simple", 1.0))
 
+# A chain joins the devices of one board; a domain of several boards has a tree between them.
+BOARD = 8
+
+
+def depth(leaves: Number) -> Floats:
+    """Levels of a binary tree."""
+    levels: Floats = np.ceil(np.log2(np.asarray(leaves, dtype=np.float64)) - 1e-9)
+    return levels
+
 
 def network_tree_rate(
     ranks_per_node: Number, nodes: Number, groups: Number, fabric: Fabric
@@ -33,8 +42,9 @@ def tree_seconds(
     inner = fabric.ring_rate(ranks_per_node) * number(fabric.inner, "tree_efficiency")
     chain = np.where(np.asarray(ranks_per_node) > 1, inner, np.inf)
     rate = np.minimum(chain, network_tree_rate(ranks_per_node, nodes, groups, fabric))
-    inner_hops = 2 * (np.asarray(ranks_per_node, dtype=np.float64) - 1)
-    outer_hops = 2 * np.ceil(np.log2(np.asarray(nodes, dtype=np.float64)) - 1e-9)
+    local = np.asarray(ranks_per_node, dtype=np.float64)
+    inner_hops = 2 * (np.minimum(local, BOARD) - 1 + depth(np.ceil(local / BOARD)))
+    outer_hops = 2 * depth(nodes)
     best = np.asarray(np.inf)
     for protocol, share in SHARES:
         latency = latency_seconds(protocol, inner_hops, outer_hops, fabric)

@@ -1,7 +1,8 @@
 """Fit the numbers of link_defaults.py to the published curves (scipy least squares on log time).
 
-    python tests/benchmarks/fit/collectives_fit.py [FOLDER] [--without TABLE]
+    python tests/benchmarks/fit/collectives_fit.py [FOLDER] [--rows] [--across]
 
+With --across it fits without one source at a time instead, and shows how that source is predicted.
 Every curve weighs the same. A prior keeps each number within a factor of about 1.6 of its start
 unless the data insist, so that what no curve tells apart stays at NCCL's own constants.
 """
@@ -9,97 +10,117 @@ unless the data insist, so that what no curve tells apart stays at NCCL's own co
 from __future__ import annotations
 
 import sys
-from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from scipy.optimize import least_squares
 
-from solver.cost.physics.link_defaults import LINKS, SHARED_LINKS
+from solver.cost.physics.link_defaults import LINKS
 from solver.cost.physics.parameters import LinkPhysics
-from tests.benchmarks.fit.collectives_score import Measured, measured_rows
+from tests.benchmarks.fit.collectives_score import Curve, curves, report
 
 PRIOR_WEIGHT = 0.05
-INNER = (
-    "ring_efficiency",
-    "base_ll_s",
-    "base_ll128_s",
-    "base_simple_s",
-    "hop_ll_s",
-    "hop_ll128_s",
-    "hop_simple_s",
-    "ll_bytes_per_s",
-    "ll128_efficiency",
-)
-FREE: dict[str, tuple[str, ...]] = {
-    "nvlink2": INNER,
-    "nvlink3": (*INNER, "exchange_efficiency", "exchange_s"),
-    "nvlink4": (*INNER, "switch_reduction_efficiency", "switch_reduction_s"),
-    "efa": (
-        "hop_ll_s",
-        "hop_ll128_s",
-        "hop_simple_s",
-        "ll_bytes_per_s",
-    ),
+Numbers = dict[tuple[str, str], float]
+# Latencies of NCCL's tuner (src/graph/tuning.cc), its start raised by the time to launch; rates of
+# large messages as the data sheet's wire rate times what rings usually reach.
+INNER = {
+    "ring_efficiency": 0.82,
+    "base_ll_s": 12e-6,
+    "base_ll128_s": 16e-6,
+    "base_simple_s": 30e-6,
+    "hop_ll_s": 0.6e-6,
+    "hop_ll128_s": 1.9e-6,
+    "hop_simple_s": 3.4e-6,
+    "ll128_efficiency": 0.85,
+}
+EXCHANGE = {"exchange_efficiency": 0.72, "exchange_s": 50e-6}
+START: dict[str, dict[str, float]] = {
+    "nvlink2": {**INNER, "ll_bytes_per_s": 39e9},
+    "nvlink3": {**INNER, "ll_bytes_per_s": 60e9, **EXCHANGE},
+    "nvlink4": {
+        **INNER,
+        "ll_bytes_per_s": 141e9,
+        "switch_reduction_efficiency": 0.68,
+        "switch_reduction_s": 60e-6,
+    },
+    "efa": {
+        "hop_ll_s": 20e-6,
+        "hop_ll128_s": 30e-6,
+        "hop_simple_s": 35e-6,
+        "ll_bytes_per_s": 45e9,
+        "switch_tree_s": 100e-6,
+    },
+    "infiniband_hdr": {
+        "hop_ll_s": 5e-6,
+        "hop_ll128_s": 8e-6,
+        "hop_simple_s": 14e-6,
+        "ll_bytes_per_s": 22e9,
+    },
 }
 
 
-def with_numbers(link: LinkPhysics, numbers: dict[tuple[str, str], float]) -> LinkPhysics:
+def with_numbers(link: LinkPhysics, numbers: Numbers) -> LinkPhysics:
     """The link with the fitted numbers of its kind."""
     own = {name: value for (kind, name), value in numbers.items() if kind == link.name}
     return replace(link, numbers={**link.numbers, **own})
 
 
-def residuals(
-    rows: list[Measured], weights: np.ndarray, numbers: dict[tuple[str, str], float]
-) -> np.ndarray:
-    """Weighted log errors."""
-    fabrics = {}
-    found = []
-    for item in rows:
-        fabric = item.row.fabric
-        key = (fabric.inner.name, fabric.outer.name, fabric.node_bytes_per_s)
-        if key not in fabrics:
-            fabrics[key] = (
-                with_numbers(fabric.inner, numbers),
-                with_numbers(fabric.outer, numbers),
-            )
-        inner, outer = fabrics[key]
-        row = replace(item.row, fabric=replace(fabric, inner=inner, outer=outer))
-        found.append(np.log(row.seconds() / item.seconds))
-    return np.asarray(found) * weights
+def log_errors(curve: Curve, numbers: Numbers) -> np.ndarray:
+    """log(predicted / measured), with the curve's weight."""
+    fabric = curve.row.fabric
+    fabric = replace(
+        fabric,
+        inner=with_numbers(fabric.inner, numbers),
+        outer=with_numbers(fabric.outer, numbers),
+    )
+    predicted = replace(curve.row, fabric=fabric).seconds(curve.size_bytes)
+    return np.log(predicted / curve.seconds) * len(curve.seconds) ** -0.5
 
 
-def fit(rows: list[Measured]) -> dict[tuple[str, str], float]:
+def fit(measured: list[Curve]) -> Numbers:
     """The fitted numbers, by link kind and name."""
-    keys = [(kind, name) for kind, names in FREE.items() for name in names]
-    start = np.log([LINKS[kind].get(name, SHARED_LINKS[name]) for kind, name in keys])
-    count = Counter(item.curve for item in rows)
-    weights = np.array([count[item.curve] ** -0.5 for item in rows])
+    keys = [(kind, name) for kind, numbers in START.items() for name in numbers]
+    start = np.log([START[kind][name] for kind, name in keys])
 
     def loss(values: np.ndarray) -> np.ndarray:
-        numbers = dict(zip(keys, np.exp(values), strict=True))
-        errors = residuals(rows, weights, numbers)
-        return np.concatenate([errors, PRIOR_WEIGHT * (values - start)])
+        numbers = dict(zip(keys, np.exp(values).tolist(), strict=True))
+        errors = [log_errors(curve, numbers) for curve in measured]
+        return np.concatenate([*errors, PRIOR_WEIGHT * (values - start)])
 
     solution = least_squares(loss, start, loss="soft_l1", f_scale=0.05, max_nfev=60, diff_step=1e-3)
     return dict(zip(keys, np.exp(solution.x).tolist(), strict=True))
 
 
+def across(measured: list[Curve]) -> Iterator[str]:
+    """Each source predicted by a fit to the others."""
+    held_out = []
+    for source in sorted({curve.source for curve in measured}):
+        use(fit([curve for curve in measured if curve.source != source]))
+        held_out += [
+            curve._replace(fixed=curve.predicted()) for curve in measured if curve.source == source
+        ]
+    yield from report(held_out)
+
+
+def use(numbers: Numbers) -> None:
+    """Put the numbers into the table of links."""
+    for (kind, name), value in numbers.items():
+        LINKS[kind][name] = value
+
+
 def main() -> None:
-    """Print the fitted numbers by link kind."""
-    arguments = sys.argv[1:]
-    without = arguments.pop(arguments.index("--without") + 1) if "--without" in arguments else ""
-    paths = [argument for argument in arguments if not argument.startswith("--")]
-    folder = Path(paths[0] if paths else "tests/data/published")
-    numbers = fit([item for item in measured_rows(folder) if item.table != without])
-    for kind in FREE:
-        print(f'    "{kind}": {{')
-        for (owner, name), value in numbers.items():
-            if owner == kind:
-                print(f'        "{name}": {value:.3g},')
-        print("    },")
+    """Print the fitted numbers by link kind and the errors, or those across sources."""
+    paths = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
+    measured = curves(Path(paths[0] if paths else "tests/data/published"))
+    if "--across" in sys.argv:
+        sys.stdout.write("\n".join([*across(measured), ""]))
+        return
+    numbers = fit(measured)
+    use(numbers)
+    lines = [f"{kind:16} {name:28} {value:.3g}" for (kind, name), value in numbers.items()]
+    sys.stdout.write("\n".join([*lines, *report(measured, "--rows" in sys.argv), ""]))
 
 
 if __name__ == "__main__":

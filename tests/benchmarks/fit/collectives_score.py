@@ -15,23 +15,32 @@ from pathlib import Path
 from statistics import mean, median
 from typing import NamedTuple
 
+import numpy as np
+
 from solver.configuration.collective_rows import CollectiveRow, read_collective
 
 TABLES = ("coll_nccl_measured", "coll_vtrain_allreduce_lut", "coll_galvatron_a100")
 MIB = 2**20
 
 
-class Measured(NamedTuple):
-    """A row of a curve and its measured seconds."""
+class Curve(NamedTuple):
+    """Measured seconds by size, of one collective on one fabric."""
 
-    table: str
-    curve: str
+    source: str
+    name: str
     row: CollectiveRow
-    seconds: float
+    size_bytes: np.ndarray
+    seconds: np.ndarray
+    fixed: np.ndarray | None = None
+
+    def predicted(self) -> np.ndarray:
+        """Predicted seconds, now or as fixed before."""
+        return self.fixed if self.fixed is not None else self.row.seconds(self.size_bytes)
 
 
-def measured_rows(folder: Path) -> Iterator[Measured]:
-    """The rows of the tables that have a size and a time."""
+def curves(folder: Path) -> list[Curve]:
+    """The curves of the tables: rows that have a size and a time."""
+    rows: dict[tuple[str, str], list[tuple[CollectiveRow, float]]] = defaultdict(list)
     for table in TABLES:
         with (folder / f"{table}.csv").open(encoding="utf-8") as file:
             lines = (line for line in file if not line.startswith("#"))
@@ -40,19 +49,28 @@ def measured_rows(folder: Path) -> Iterator[Measured]:
                 if isinstance(row, str) or not record["time_us"]:
                     continue
                 names = ("gpu", "fabric", "n_ranks", "collective")
-                curve = " ".join(record[name] for name in names)
-                yield Measured(
-                    table, curve[:70] + row.algorithm, row, float(record["time_us"]) / 1e6
-                )
+                name = " ".join([*(record[name] for name in names), row.algorithm])
+                source = record["notes"].split(" ")[0].split("/")[0] or table.split("_")[1]
+                rows[source, name].append((row, float(record["time_us"]) / 1e6))
+    return [
+        Curve(
+            source,
+            name,
+            found[0][0],
+            np.array([row.size_bytes for row, _ in found]),
+            np.array([seconds for _, seconds in found]),
+        )
+        for (source, name), found in rows.items()
+    ]
 
 
-def report(rows: list[Measured]) -> Iterator[str]:
+def report(measured: list[Curve], each_row: bool = False) -> Iterator[str]:
     """Median and mean error, and bias, from 1 MiB up and below, of each table and each curve."""
     errors: dict[str, list[tuple[bool, float]]] = defaultdict(list)
-    for item in rows:
-        error = item.row.seconds() / item.seconds - 1
-        for name in (item.table, f"  {item.table[5:9]} {item.curve}", "all"):
-            errors[name].append((item.row.size_bytes >= MIB, error))
+    for curve in measured:
+        found = curve.predicted() / curve.seconds - 1
+        for name in (curve.source, f"  {curve.source} {curve.name}", "all"):
+            errors[name].extend(zip(curve.size_bytes >= MIB, found.tolist(), strict=True))
     yield f"{'':84} {'from 1 MiB: n, median, mean, bias':38} below"
     for name in sorted(errors):
         parts = []
@@ -63,21 +81,24 @@ def report(rows: list[Measured]) -> Iterator[str]:
                 parts.append(
                     f"{len(chosen):4} {median(sizes):7.1%} {mean(sizes):7.1%} {mean(chosen):+7.1%}"
                 )
-        yield f"{name:86} " + "   |   ".join(parts)
+        short = name if len(name) < 86 else name[:40] + ".." + name[-42:]
+        yield f"{short:86} " + "   |   ".join(parts)
+    for curve in measured if each_row else ():
+        yield curve.name
+        for size, seconds, predicted in zip(
+            curve.size_bytes, curve.seconds, curve.predicted(), strict=True
+        ):
+            yield (
+                f"{size / MIB:14.4f} MiB {seconds * 1e6:10.1f} us {predicted * 1e6:10.1f} us"
+                f" {predicted / seconds - 1:+7.1%}"
+            )
 
 
 def main() -> None:
     """Print the report, and with --rows every row."""
     paths = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
-    rows = list(measured_rows(Path(paths[0] if paths else "tests/data/published")))
-    print("\n".join(report(rows)))
-    if "--rows" in sys.argv:
-        for item in rows:
-            predicted = item.row.seconds()
-            print(
-                f"{item.curve[:60]:60} {item.row.size_bytes / MIB:12.4f} MiB {item.seconds * 1e6:10.1f}"
-                f" {predicted * 1e6:10.1f} {predicted / item.seconds - 1:+7.1%}"
-            )
+    measured = curves(Path(paths[0] if paths else "tests/data/published"))
+    sys.stdout.write("\n".join([*report(measured, "--rows" in sys.argv), ""]))
 
 
 if __name__ == "__main__":
