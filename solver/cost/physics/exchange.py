@@ -29,7 +29,8 @@ def all_to_all_seconds(
     copy = np.asarray(size_bytes) / ranks * COPY_PASSES / fabric.memory_bytes_per_s
     start = np.where(
         np.asarray(nodes) > 1,
-        number(fabric.outer, "exchange_s"),
+        number(fabric.outer, "exchange_s")
+        + (ranks - local) * number(fabric.outer, "exchange_message_s"),
         number(fabric.inner, "exchange_s"),
     )
     seconds: Floats = start + np.maximum(inner, outer) + copy

@@ -25,6 +25,7 @@ SHARED_LINKS: dict[str, float] = {
     "switch_tree_s": 50e-6,
     "exchange_efficiency": 0.71,
     "exchange_s": 50e-6,
+    "exchange_message_s": 1e-6,
     "send_efficiency": 0.75,
     "send_s": 10e-6,
 }

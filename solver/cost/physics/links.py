@@ -7,8 +7,10 @@ Numbers a link states by name (bandwidths as shares of the wire rate, latencies 
 - `base_*_s`, `hop_*_s`: start of a collective, and one hop, for the protocols LL, LL128, Simple;
 - `ll_bytes_per_s`, `ll128_efficiency`: bus rate of LL, share of the ring rate that LL128 keeps;
 - `tree_efficiency`: rate of a tree by that of a ring;
-- `switch_reduction_efficiency`, `switch_reduction_s`: reduction inside the switch (NVLS; 0: none);
-- `exchange_efficiency`, `exchange_s`: all-to-all; `send_efficiency`, `send_s`: one pair.
+- `switch_reduction_efficiency`, `switch_reduction_s`: reduction inside the switch (NVLS; 0: none),
+  `switch_tree_s`: what a tree between nodes adds to its start (NVLSTree);
+- `exchange_efficiency`, `exchange_s`, `exchange_message_s`: all-to-all, its start and what each
+  rank of another node adds to that; `send_efficiency`, `send_s`: one pair.
 """
 
 from __future__ import annotations
