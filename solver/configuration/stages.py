@@ -62,3 +62,19 @@ def _by_cost(configuration: Configuration) -> list[float]:
         if done > whole * (stage + 1) / c.pp and stage < c.pp - 1:
             stage += 1
     return counts
+
+
+def _by_parameters(configuration: Configuration) -> list[float]:
+    """Layers and head in order, each to the first stage whose share of their parameters is not
+    yet exceeded; the block that exceeds it stays (nanotron's division of a pipeline)."""
+    a, c = configuration.architecture, configuration
+    layer = float(a.params - a.embedding_params - a.head_params) / a.layers
+    share = (a.layers * layer + a.vocab * a.hidden) / c.pp
+    counts = [0.0] * c.pp
+    stage, dealt = 0, 0.0
+    for _ in range(a.layers):
+        counts[stage] += 1
+        dealt += layer
+        if dealt > share * (stage + 1) and stage < c.pp - 1:
+            stage += 1
+    return counts

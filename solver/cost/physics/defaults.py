@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from solver.cost.physics.link_defaults import LINKS as LINKS
+from solver.cost.physics.memory_defaults import MEMORY
 from solver.cost.physics.step_defaults import STEP
 
 
@@ -41,6 +42,7 @@ SHARED: dict[str, float] = {
     "expert_imbalance": 1.15,
     "router_kernels": 8.0,
     **STEP,
+    **MEMORY,
     # attention.py
     "attention_efficiency_forward": 0.64,
     "attention_efficiency_backward": 0.52,

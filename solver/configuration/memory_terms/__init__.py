@@ -1,0 +1,1 @@
+"""Bytes of one device, one term per file; `solver.configuration.memory` adds them up."""

@@ -1,0 +1,74 @@
+"""What is whole for a moment: layers of a sharded model, inputs that tensor parallelism gathers.
+
+ZeRO-3 and FSDP hold the layer that runs and the next, gathered ahead, in two bytes, the gradients
+of one before they are cut, and the tables at both ends throughout (PyTorch's root module).
+
+nanotron gathers a layer's sequence-parallel input twice (attention and block). The caching allocator
+cannot use such a buffer again until the communication stream has passed it (`record_stream`), so
+as long as the host runs ahead of the device they stay with every layer in flight: 4 h bytes per
+token and layer, as without recomputed gathers. Between 1F1B's passes the host is held back: the
+first p - 2 warm-up micro-batches keep them, at most `gathers_held` of all, unless the device is the
+slower one. Whether the host or the device is slower is judged by `host_layer_s_per_tensor_rank`
+against a layer's products at half the peak and its collectives. Measured on nanotron's published
+runs; assumed nowhere else.
+"""
+
+from __future__ import annotations
+
+from solver.configuration.configuration import Configuration
+from solver.configuration.memory_terms.stage import StageLoad
+from solver.configuration.memory_terms.states import StageParams
+from solver.cost.physics.parameters import DevicePhysics
+
+
+def gathered_layer_bytes(
+    configuration: Configuration, load: StageLoad, params: StageParams
+) -> float:
+    """Whole layers of a sharded model on one device."""
+    c = configuration
+    if c.shard != "zero3" or c.shard_group == 1:
+        return 0.0
+    a = c.architecture
+    ends = (load.embedding + load.head) * a.vocab * a.hidden / c.tp
+    layer = max(0.0, params.common + params.experts - ends) / max(1.0, load.layers)
+    layers = min(2.0, load.layers)
+    return 2.0 * (layers * layer + ends) + 2.0 * layer
+
+
+def held_gather_bytes(
+    configuration: Configuration, load: StageLoad, device: DevicePhysics
+) -> float:
+    """Gathered inputs that the allocator cannot use again yet, on one device."""
+    c = configuration
+    if c.runtime != "nanotron" or not c.sequence_parallel:
+        return 0.0
+    each = 2 * 2.0 * c.architecture.hidden * c.tokens_per_micro_batch
+    return _share_held(c, device) * each * load.layers * load.in_flight
+
+
+def _share_held(configuration: Configuration, device: DevicePhysics) -> float:
+    c = configuration
+    most = device.number("gathers_held")
+    if c.pp == 1:
+        return 1.0 if c.micro_batches > 1 else most
+    if c.micro_batches == 1:
+        return most
+    if c.tp > 2 * c.devices_per_node:
+        return 0.05
+    if c.micro_batches > c.pp and _device_is_slower(c, device):
+        return most
+    return min(most, max(0.0, (c.pp - 2) / c.pp))
+
+
+def _device_is_slower(configuration: Configuration, device: DevicePhysics) -> bool:
+    a, c = configuration.architecture, configuration
+    if c.devices <= c.devices_per_node:
+        return True
+    tokens = c.tokens_per_micro_batch
+    params = (a.params - a.embedding_params - a.head_params) / a.layers
+    flops = 6.0 * tokens * (params + a.heads * a.head_dim * c.seq_len) / c.tp
+    link = device.inner if c.tp <= c.devices_per_node else device.outer
+    moved = 8 * 2.0 * a.hidden * tokens
+    seconds = flops / (0.5 * device.peak_flop_per_s("bf16"))
+    seconds += moved / (device.number("gather_rate") * link.bandwidth_bytes_per_s)
+    return seconds >= device.number("host_layer_s_per_tensor_rank") * c.tp

@@ -1,0 +1,14 @@
+"""Numbers of the memory terms that every device shares until it states its own."""
+
+from __future__ import annotations
+
+MEMORY: dict[str, float] = {
+    # memory_terms/reserve.py: share of activations, GiB beside them, GiB outside the allocator
+    "fragmentation": 0.05,
+    "workspace_bytes": 0.3 * 2**30,
+    "context_bytes": 1.5 * 2**30,
+    # memory_terms/gathered.py: fitted to nanotron's runs
+    "gathers_held": 0.75,
+    "host_layer_s_per_tensor_rank": 2.7e-3,
+    "gather_rate": 0.65,
+}
