@@ -15,6 +15,7 @@ GPT: dict[str, Any] = {
 LLAMA: dict[str, Any] = {}
 
 FAMILIES: Mapping[str, Mapping[str, Any]] = {
+    "bloom": GPT | {"positions": "alibi", "embedding_norm": True},
     "deepseek": {},
     "gemma2": {"tied": True, "norms_per_layer": 4},
     "gpt": GPT,
@@ -25,6 +26,7 @@ FAMILIES: Mapping[str, Mapping[str, Any]] = {
         "expert_bias": True,
         "attention_sinks": True,
     },
+    "grok": {"tied": True, "norms_per_layer": 4},
     "llama": LLAMA,
     "mixtral": {},
     "mpt": {"glu": False, "tied": True, "norm": "layer_without_bias", "positions": "alibi"},

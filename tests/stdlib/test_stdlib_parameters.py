@@ -35,10 +35,47 @@ LANGUAGE_MODELS = {
     "deepseek_v2_lite": ("deepseek", "deepseek-v2-lite"),
     "deepseek_v2": ("deepseek", "deepseek-v2"),
     "deepseek_v3": ("deepseek", "deepseek-v3"),
+    "kimi_k2": ("deepseek", "kimi-k2"),
+    "moonlight_16b_a3b": ("deepseek", "moonlight-16b-a3b"),
+    "mistral_7b": ("llama_like", "mistral-7b"),
+    "mistral_nemo_12b": ("llama_like", "mistral-nemo-12b"),
+    "yi_34b": ("llama_like", "yi-34b"),
+    "deepseek_67b": ("llama_like", "deepseek-67b"),
+    "gemma_2b": ("llama_like", "gemma-2b"),
+    "gemma_7b": ("llama_like", "gemma-7b"),
+    "qwen3_8b": ("qwen", "qwen3-8b"),
+    "qwen3_14b": ("qwen", "qwen3-14b"),
+    "qwen3_32b": ("qwen", "qwen3-32b"),
+    "qwen3_30b_a3b": ("mixtral_like", "qwen3-30b-a3b"),
+    "qwen3_235b_a22b": ("mixtral_like", "qwen3-235b-a22b"),
+    "qwen2_57b_a14b": ("mixtral_like", "qwen2-57b-a14b"),
+    "bloom_176b": ("gpt_like", "bloom-176b"),
+    "mpt_30b": ("gpt_like", "mpt-30b"),
+    "nemotron4_15b": ("gpt_like", "nemotron4-15b"),
+    "nemotron4_340b": ("gpt_like", "nemotron4-340b"),
+    "gemma2_9b": ("four_norms", "gemma2-9b"),
+    "gemma2_27b": ("four_norms", "gemma2-27b"),
+    "grok_1": ("four_norms", "grok-1"),
+    "gpt_oss_20b": ("gpt_oss", "gpt-oss-20b"),
+    "gpt_oss_120b": ("gpt_oss", "gpt-oss-120b"),
 }
 # The published "active" figures are rounded; the computed column is exact: all but the experts
 # that a token does not use.
-MIXTURES = ("mixtral_8x7b", "mixtral_8x22b", "deepseek_v2_lite", "deepseek_v2", "deepseek_v3")
+MIXTURES = (
+    "mixtral_8x7b",
+    "mixtral_8x22b",
+    "deepseek_v2_lite",
+    "deepseek_v2",
+    "deepseek_v3",
+    "kimi_k2",
+    "moonlight_16b_a3b",
+    "qwen3_30b_a3b",
+    "qwen3_235b_a22b",
+    "qwen2_57b_a14b",
+    "grok_1",
+    "gpt_oss_20b",
+    "gpt_oss_120b",
+)
 
 
 def sizes(spec: Spec) -> dict[str, int]:
