@@ -49,7 +49,7 @@ class Family:
         mesh: str = "",
         imports: tuple[str, ...] = (),
         microbatches: str = "auto",
-        pipeline: str = "auto",
+        pipeline: str = "auto 1..8 chunks",
         pins: tuple[str, ...] = (),
     ) -> str:
         """The text of a spec; without arguments that of the free one."""

@@ -160,6 +160,31 @@ def test_interleaved_takes_multiples_of_its_stages_only(tmp_path: Path) -> None:
     assert plan(spec)["pipeline"]["microbatches"] == 2
 
 
+def test_a_range_of_chunks_shortens_the_ramp(tmp_path: Path) -> None:
+    """With fewer micro-batches than fill the pipeline, more chunks are better; the document says
+    where they were tried, and only as many as the spec allows are accepted."""
+    layers = [(40, 80, 40)] * 16
+    one = plan(chain(tmp_path, layers, "2 stages", microbatches="4"), time_limit_s=5.0)
+    several = chain(tmp_path, layers, "2 stages 1..4 chunks", microbatches="4")
+    document = plan(several, time_limit_s=5.0)
+    objective = document["objective"]
+    assert objective["value"] < one["objective"]["value"]
+    assert objective["bound"] <= objective["value"]
+    assert document["pipeline"]["chunks"] in (2, 4)
+    assert "more chunks per stage only in some cases: 4 with 2 stages" in document["space"]
+    fewer = chain(tmp_path, layers, "2 stages 1 chunk", microbatches="4")
+    assert verify(document, several).violations == ()
+    assert {x.code for x in verify(document, fewer).violations} == {"stage-range"}
+
+
+def test_a_range_of_chunks_leaves_a_plan_whose_ramp_is_short(tmp_path: Path) -> None:
+    layers = [(40, 80, 40)] * 3
+    found = plan(chain(tmp_path, layers, "2 stages 1..4 chunks"), time_limit_s=5.0)
+    assert "chunks" not in found["pipeline"]
+    assert found["outcome"]["plan"] == "optimal"
+    assert "more chunks" not in found["space"]
+
+
 def test_more_chunks_than_layers_have_no_plan(tmp_path: Path) -> None:
     spec = chain(tmp_path, [(4, 8, 0)] * 5, "2 stages 3 chunks loop")
     assert plan(spec)["outcome"] == {"stopped": "proved", "plan": "none"}
