@@ -7,12 +7,14 @@ left, a micro-batch has one sample, and the words of the row decide as `row_word
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from solver.configuration.cells import RowError, flag, positive, text
-from solver.configuration.configuration import Configuration, Runtime
+from solver.configuration.architecture import Architecture
+from solver.configuration.configuration import Attention, Configuration, Precision, Runtime
 from solver.configuration.row_device import device_name, devices_per_node, network_bytes_per_s
 from solver.configuration.row_headers import with_common_header
 from solver.configuration.row_model import architecture_of
@@ -47,6 +49,8 @@ EAGER = re.compile(r"\beager\b|nocompile|full_shard|no compile", re.IGNORECASE)
 FP8_GATHER = re.compile(r"\b(fp|f|float)8 all-?gather|tensorwise", re.IGNORECASE)
 TENSOR = re.compile(r"\btp\b")
 ASYNC_TENSOR = re.compile(r"async[- ]?tp|tp[- ]?async")
+EFA = re.compile(r"\bEFA\b")
+WIDE_GRADIENTS = re.compile(r"(fp32|float32) (main )?grad", re.IGNORECASE)
 FLASH = re.compile(r"flash|sdpa|flexattn|fused attention|cudnn attention", re.IGNORECASE)
 
 
@@ -97,7 +101,8 @@ def read_configuration(row: Mapping[str, str], remarks: str = "") -> Configurati
         recompute=recompute,
         recompute_every=every,
         schedule=schedule_of(text(row, "schedule"), degrees.pp, degrees.vp),
-        attention="unfused" if precision == "fp16" and not FLASH.search(words) else "flash",
+        attention=_attention(architecture, device, precision, runtime, words),
+        **_gradient_bytes(precision, sharding, runtime, words),
         **_overlaps(row, sharding, runtime),
         runtime=runtime,
         compiled=runtime == "megatron" or (runtime == "fsdp" and not EAGER.search(words)),
@@ -108,6 +113,7 @@ def read_configuration(row: Mapping[str, str], remarks: str = "") -> Configurati
         frozen_base="LoRA" in words,
         mtp_layers=architecture.prediction_layers,
         end_stage_layers_fewer=_fewer_layers(architecture.layers, degrees),
+        network="efa" if EFA.search(f"{words} {remarks}") or runtime == "nanotron" else "",
         inter_node_bytes_per_s=network_bytes_per_s(f"{text(row, 'notes')} {remarks}", per_node),
         activations_offloaded=bool(OFFLOADED.search(words)),
     )
@@ -128,8 +134,8 @@ def _degrees(row: Mapping[str, str]) -> Degrees:
     given = positive(row, "dp")
     if given is not None and given != dp:
         raise RowError(f"tp x pp x cp x dp = {rest * given} is not n_gpus = {devices}")
-    if (dp * cp * tp) % (ep * etp):
-        raise RowError(f"ep x etp = {ep * etp} does not divide the {dp * cp * tp} of tp x cp x dp")
+    # A printed degree beyond the ranks of a stage cannot be: as many experts apart as there are.
+    ep = math.gcd(ep, tp * cp * dp // math.gcd(etp, tp * cp * dp))
     return Degrees(devices, tp, pp, vp, cp, ep, etp, dp)
 
 
@@ -156,6 +162,31 @@ def _shard_group(sharding: Sharding, degrees: Degrees, per_node: int) -> int:
     if sharding.group is None or sharding.group == degrees.dp:
         return ranks
     return min(sharding.group, ranks)
+
+
+def _attention(
+    architecture: Architecture, device: str, precision: Precision, runtime: Runtime, words: str
+) -> Attention:
+    """Fused where a word says so. Unknown: not in FP16, nor in Megatron's GPT (learned positions)
+    on devices before Hopper, whose fused kernel was softmax alone; fused elsewhere."""
+    if FLASH.search(words):
+        return "flash"
+    early = device.startswith(("v100", "a100", "a800"))
+    if precision == "fp16":
+        return "unfused"
+    if runtime == "megatron" and architecture.positions == "learned" and early:
+        return "unfused"
+    return "flash"
+
+
+def _gradient_bytes(
+    precision: Precision, sharding: Sharding, runtime: Runtime, words: str
+) -> dict[str, int]:
+    """Gradients accumulate and travel in four bytes. In two where FP16 replicas are plain and no
+    word says otherwise (Megatron-LM before its distributed optimizer), and in InternEvo."""
+    plain = precision == "fp16" and sharding.level == "none" and not WIDE_GRADIENTS.search(words)
+    size = 2 if plain or runtime == "internevo" else 4
+    return {"main_gradient_bytes": size, "reduced_gradient_bytes": size}
 
 
 def _overlaps(row: Mapping[str, str], sharding: Sharding, runtime: Runtime) -> dict[str, bool]:

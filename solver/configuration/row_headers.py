@@ -13,10 +13,10 @@ from solver.configuration.cells import number, positive, text
 
 
 def with_common_header(row: Mapping[str, str]) -> Mapping[str, str]:
-    """The row under the common column names; unchanged where it has them."""
-    if "stages_p" not in row:
+    """The row under the common column names; unchanged where it uses them."""
+    pp = positive(row, "stages_p")
+    if pp is None:
         return row
-    pp = positive(row, "stages_p") or 1
     mbs = positive(row, "microbatch_b") or 1
     devices = positive(row, "n_gpus") or pp
     samples = (positive(row, "microbatches_m") or 1) * mbs * (devices // pp)
@@ -25,6 +25,6 @@ def with_common_header(row: Mapping[str, str]) -> Mapping[str, str]:
         renamed["step_time_s"] = repr(samples / (rate * devices))
     if memory := number(row, "memory_gb"):
         renamed["peak_mem_gib"] = repr(memory)
-    if "precision" not in row:
+    if not text(row, "precision"):
         renamed["precision"] = "fp16"
     return {**row, **renamed, "notes": text(row, "notes")}
