@@ -10,7 +10,20 @@ Passes over memory, two bytes per element, on top of those of a dense layer (`la
     gate          8 forward (two read, one written, times the router's weight), 12 backward, per
                   value of an expert's width
 
-Experts run as grouped products; each is quantised on its own under FP8, a kernel each.
+Experts run as grouped products; each is quantised on its own under FP8, a kernel each. Passes over
+rows of experts are chains of kernels that are not fused (padding to a precision's tile, sorting of
+chunks, weights in single precision): they count `expert_passes` times, one number fitted for all
+devices, models and releases.
+
+The exchange of a rank's tokens is a plain all-to-all where tokens are dropped, else one that merges
+copies. Three assumptions about software of the Megatron kind:
+
+- an exchange without dropping between nodes of eight waits for its counts on the host up to release
+  25.11 (`host_exchange_s`), less since (`host_exchange_later_s`: kernels that keep counts on the
+  device came with 25.11 to racks, with 26.02 to most nodes of eight);
+- where it crosses nodes and stages have several chunks, it runs beside the compute of another
+  micro-batch (`overlap_moe_expert_parallel_comm` of Megatron-Core);
+- tokens are routed evenly by force in benchmarks that say so; else `expert_imbalance` counts.
 """
 
 from __future__ import annotations
@@ -23,15 +36,18 @@ from solver.configuration.layer import LayerTime, dense_layer, feed_forward, lin
 from solver.cost.physics.expert_exchange import distinct_bins, expert_exchange_seconds
 from solver.cost.physics.grouped import grouped_matmul_seconds
 from solver.cost.physics.links import fabric
+from solver.cost.physics.overlap import exposed_seconds
 from solver.cost.physics.parameters import DevicePhysics
 from solver.cost.physics.pointwise import pointwise_seconds
 from solver.cost.physics.precisions import is_fp8
 from solver.cost.physics.quantisation import quantise_seconds
 
+LAST_HOST_COUNTS = (25, 11)
+
 
 class MoeLayerTime(NamedTuple):
-    """`compute` as of a dense layer; `exchange` is the seconds of one dispatch or combine (two
-    forward, two backward)."""
+    """`compute` as of a dense layer; `exchange` is what is visible of one dispatch or combine (two
+    forward, two backward), seconds."""
 
     compute: LayerTime
     exchange: float
@@ -54,7 +70,12 @@ def moe_layer(configuration: Configuration, device: DevicePhysics) -> MoeLayerTi
         weights=base.weights + weights,
         core=base.core,
     )
-    return MoeLayerTime(compute, exchange_seconds(configuration, device))
+    exchange = exchange_seconds(configuration, device)
+    if exchange_overlaps(configuration):
+        beside = (compute.forward + compute.backward + compute.weights) / 4
+        waits = host_wait_seconds(configuration, device)
+        exchange = waits + float(exposed_seconds(exchange - waits, beside, device))
+    return MoeLayerTime(compute, exchange)
 
 
 def mixed_layer(configuration: Configuration, device: DevicePhysics) -> MoeLayerTime:
@@ -106,8 +127,9 @@ def experts(configuration: Configuration, device: DevicePhysics) -> tuple[float,
         backward += _cast(rows * outputs, groups, c, device)
     gated = rows * width * imbalance
     gate = (8.0, 12.0) if a.glu else (5.0, 8.0)
-    forward += float(pointwise_seconds(gate[0] * gated, device))
-    backward += float(pointwise_seconds(gate[1] * gated, device))
+    passes = device.number("expert_passes")
+    forward += passes * float(pointwise_seconds(gate[0] * gated, device))
+    backward += passes * float(pointwise_seconds(gate[1] * gated, device))
     return forward, backward, weights
 
 
@@ -118,7 +140,8 @@ def _cast(
     if not is_fp8(configuration.precision):
         return 0.0
     launches = (groups - 1) * device.number("launch_s")
-    return float(quantise_seconds(elements, device, configuration.precision)) + launches
+    once = float(quantise_seconds(elements, device, configuration.precision)) + launches
+    return device.number("expert_passes") * once
 
 
 def router_seconds(configuration: Configuration, device: DevicePhysics) -> float:
@@ -126,27 +149,47 @@ def router_seconds(configuration: Configuration, device: DevicePhysics) -> float
     a = configuration.architecture
     tokens = local_tokens(configuration)
     moved = tokens * (a.hidden * 2.0 + a.experts * 16.0)
-    return float(pointwise_seconds(moved, device, launches=device.number("router_kernels")))
+    once = pointwise_seconds(moved, device, launches=device.number("router_kernels"))
+    return device.number("expert_passes") * float(once)
 
 
 def permutation_seconds(configuration: Configuration, device: DevicePhysics) -> float:
     """Seconds to order rows by expert behind the dispatch and to undo it before the combine."""
     a, c = configuration.architecture, configuration
-    received = local_tokens(c) * float(distinct_bins(c.ep, a.topk))
+    copies = a.topk if c.token_drop else float(distinct_bins(c.ep, a.topk))
+    received = local_tokens(c) * copies
     moved = 2 * 2.0 * a.hidden * (received + expert_rows(c))
     moved += 2.0 * a.hidden * (received + local_tokens(c))
-    return float(pointwise_seconds(moved, device, launches=4))
+    return device.number("expert_passes") * float(pointwise_seconds(moved, device, launches=4))
 
 
 def exchange_seconds(configuration: Configuration, device: DevicePhysics) -> float:
-    """Seconds of one dispatch or combine among the ranks of an expert group."""
+    """Seconds of one dispatch or combine among the ranks of an expert group, the wait of the host
+    included."""
     a, c = configuration.architecture, configuration
     if c.ep == 1:
         return 0.0
     group = place(c.ep, c.etp, c.devices_per_node)
     wires = fabric(device, c.devices_per_node)
-    payload = a.hidden * 2.0
-    tokens = local_tokens(c)
-    return float(
-        expert_exchange_seconds(tokens, a.topk, payload, group.ranks_per_node, group.nodes, wires)
+    where = (group.ranks_per_node, group.nodes, wires)
+    merged = not c.token_drop
+    once = expert_exchange_seconds(local_tokens(c), a.topk, a.hidden * 2.0, *where, merged=merged)
+    return float(once) + host_wait_seconds(c, device)
+
+
+def host_wait_seconds(configuration: Configuration, device: DevicePhysics) -> float:
+    """Seconds that one exchange waits for its counts on the host."""
+    c = configuration
+    if c.token_drop or c.runtime != "megatron" or c.devices_per_node > 8 or not c.release:
+        return 0.0
+    year_month = tuple(int(part) for part in c.release.split(".")[:2])
+    return device.number(
+        "host_exchange_s" if year_month <= LAST_HOST_COUNTS else "host_exchange_later_s"
     )
+
+
+def exchange_overlaps(configuration: Configuration) -> bool:
+    """Whether exchanges run beside the compute of another micro-batch."""
+    c = configuration
+    crosses = place(c.ep, c.etp, c.devices_per_node).nodes > 1
+    return crosses and c.vp > 1 and c.runtime == "megatron" and not c.token_drop

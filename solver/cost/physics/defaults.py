@@ -41,6 +41,9 @@ SHARED: dict[str, float] = {
     # mixture of experts: the fullest rank's rows by the mean; kernels of the router
     "expert_imbalance": 1.15,
     "router_kernels": 8.0,
+    "expert_passes": 3.3,
+    "host_exchange_s": 1.25e-3,
+    "host_exchange_later_s": 0.5e-3,
     **STEP,
     **MEMORY,
     # attention.py
@@ -103,13 +106,14 @@ def _sustained(
 
 
 _VOLTA = _sustained(0.72, 0.72, 0.72, 0.72, 0.4, 0.3)
-_AMPERE = _sustained(0.80, 0.80, 0.80, 0.80, 0.64, 0.52)
+_AMPERE = {**_sustained(0.80, 0.80, 0.80, 0.80, 0.64, 0.52), "host_rank_s": 0.02e-3}
 _AMPERE_PCIE = _sustained(0.776, 0.776, 0.776, 0.776, 0.64, 0.52)
-_HOPPER = _sustained(0.72, 0.66, 0.56, 0.60, 0.50, 0.42)
-_HOPPER_500W = _sustained(0.62, 0.55, 0.48, 0.52, 0.40, 0.33)
-_BLACKWELL = _sustained(0.67, 0.58, 0.48, 0.53, 0.50, 0.40)
-_BLACKWELL_GRACE = _sustained(0.62, 0.55, 0.46, 0.50, 0.46, 0.37)
-_BLACKWELL_ULTRA = _sustained(0.70, 0.69, 0.58, 0.65, 0.55, 0.45)
+_HOPPER = {**_sustained(0.72, 0.66, 0.56, 0.60, 0.50, 0.42), "attention_portable": 1.5}
+_HOPPER_500W = {**_sustained(0.62, 0.55, 0.48, 0.52, 0.40, 0.33), "attention_portable": 1.4}
+_BLACKWELL = {**_sustained(0.67, 0.58, 0.48, 0.53, 0.50, 0.40), "attention_portable": 2.5}
+_BLACKWELL_LIMITED = {**_sustained(0.45, 0.38, 0.33, 0.36, 0.50, 0.40), "attention_portable": 2.5}
+_BLACKWELL_GRACE = {**_sustained(0.62, 0.55, 0.46, 0.50, 0.46, 0.37), "attention_portable": 2.5}
+_BLACKWELL_ULTRA = {**_sustained(0.70, 0.69, 0.58, 0.65, 0.55, 0.45), "attention_portable": 2.5}
 _CDNA3 = _sustained(0.48, 0.45, 0.40, 0.40, 0.30, 0.22)
 
 DEVICES: dict[str, DeviceNumbers] = {
@@ -134,6 +138,10 @@ DEVICES: dict[str, DeviceNumbers] = {
     "h800": _device(989.4, 1978.9, 79.18, 3350, _links("nvlink4", 8, 200, *_NDR), 132, **_HOPPER),
     "h200": _device(989.4, 1978.9, 139.72, 4800, _links("nvlink4", 8, 450, *_NDR), 132, **_HOPPER),
     "h20": _device(148, 296, 95.0, 4000, _links("nvlink4", 8, 450, *_NDR), 78, **_HOPPER),
+    # Held at 750 W (PyTorch's fleet).
+    "b200_limited": _device(
+        2250, 4500, 178.35, 8000, _links("nvlink5", 8, 900, *_NDR), 148, **_BLACKWELL_LIMITED
+    ),
     "b200": _device(2250, 4500, 178.35, 8000, _links("nvlink5", 8, 900, *_NDR), 148, **_BLACKWELL),
     "gb200": _device(
         2500, 5000, 184.0, 8000, _links("nvlink5", 72, 900, *_NDR), 148, **_BLACKWELL_GRACE
