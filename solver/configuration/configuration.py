@@ -79,6 +79,8 @@ class Configuration:
     mtp_layers: int = 0
     # The embedding's and the head's stages have this many layers fewer than the others.
     end_stage_layers_fewer: int = 0
+    # The kind of network between nodes ("efa"); empty: the device's own.
+    network: str = ""
     # Bytes/s per device and direction between nodes, where the row says so; None: the device's.
     inter_node_bytes_per_s: float | None = None
     activations_offloaded: bool = False

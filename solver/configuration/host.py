@@ -39,9 +39,12 @@ def host_pipeline_seconds(configuration: Configuration, device: DevicePhysics) -
 
 
 def host_unsharded_seconds(configuration: Configuration, device: DevicePhysics) -> float:
-    """Seconds a stage waits per micro-batch and neighbour in nanotron's pipelines where gradients
-    are all-reduced by hooks (ZeRO 0): measured, whatever the size."""
+    """Seconds a stage waits per micro-batch and neighbour in nanotron's pipelines where hooks
+    all-reduce gradients (ZeRO 0): measured, whatever the size, with many micro-batches and where
+    most boundaries cross nodes."""
     c = configuration
-    if c.runtime != "nanotron" or c.pp == 1 or c.dp == 1 or c.shard != "none":
+    nodes = c.devices // c.devices_per_node
+    hooked = c.runtime == "nanotron" and c.shard == "none" and c.dp > 1
+    if not hooked or c.micro_batches <= 8 or (nodes < 4 and c.pp > nodes):
         return 0.0
     return device.number("hooked_wait_s") * min(2, c.pp - 1)

@@ -13,6 +13,7 @@ DEVICES = (
     (re.compile(r"gb300"), "gb300"),
     (re.compile(r"gb200"), "gb200"),
     (re.compile(r"b300"), "b300"),
+    (re.compile(r"b200.*power|power.*b200"), "b200_limited"),
     (re.compile(r"b200"), "b200"),
     (re.compile(r"h100.*(96 ?gb|500 ?w|hbm2e)"), "h100_96_500w"),
     (re.compile(r"h100.*pcie"), "h100_pcie"),

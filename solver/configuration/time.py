@@ -14,7 +14,11 @@ from solver.configuration.expert_parallel import (
 )
 from solver.configuration.groups import boundary_share_inside
 from solver.configuration.head import embedding_time, head_time
-from solver.configuration.host import host_layer_seconds, host_pipeline_seconds, host_unsharded_seconds
+from solver.configuration.host import (
+    host_layer_seconds,
+    host_pipeline_seconds,
+    host_unsharded_seconds,
+)
 from solver.configuration.moe import mixed_layer
 from solver.configuration.pipeline import StageTime, pipeline_seconds
 from solver.configuration.stages import stage_shares
@@ -45,6 +49,8 @@ class StepTime:
 def predict_step(configuration: Configuration, device: DevicePhysics) -> StepTime:
     """The step of a configuration on a device."""
     c = configuration
+    if c.network:
+        device = device.with_network(c.network)
     if c.inter_node_bytes_per_s is not None:
         device = device.with_outer_bandwidth(c.inter_node_bytes_per_s)
     wires = fabric(device, c.devices_per_node)
@@ -71,7 +77,7 @@ def predict_step(configuration: Configuration, device: DevicePhysics) -> StepTim
 
     selective = layer.core
     if c.runtime == "fsdp":
-        selective = device.number("selective_share") * layer.forward
+        selective = device.number("selective_share") * (layer.forward - layer.core)
     repeated = {"none": 0.0, "selective": selective, "full": layer.forward}[c.recompute]
     repeated /= c.recompute_every
     repeated_calls = tensor.calls_forward if c.recompute == "full" else 0
@@ -100,7 +106,10 @@ def predict_step(configuration: Configuration, device: DevicePhysics) -> StepTim
     forward, backward = max(forward, host_forward), max(backward, host_backward)
     least = host_pipeline_seconds(c, device)
     if forward + backward < least:
-        forward, backward = forward * least / (forward + backward), backward * least / (forward + backward)
+        forward, backward = (
+            forward * least / (forward + backward),
+            backward * least / (forward + backward),
+        )
 
     gathered = [0.0, 0.0]
     if c.shard == "zero3":
@@ -111,9 +120,9 @@ def predict_step(configuration: Configuration, device: DevicePhysics) -> StepTim
             gathered[1] = 2 * volume
             forward, backward = 0.35 * forward, 0.35 * backward
         else:
-          gathered[0] = float(exposed_seconds(traffic.gather_forward / layers, forward, device))
-          moved = (traffic.gather_backward + traffic.reduce_backward) / layers
-          gathered[1] = float(exposed_seconds(moved, backward, device))
+            gathered[0] = float(exposed_seconds(traffic.gather_forward / layers, forward, device))
+            moved = (traffic.gather_backward + traffic.reduce_backward) / layers
+            gathered[1] = float(exposed_seconds(moved, backward, device))
         forward += gathered[0]
         backward += gathered[1]
 

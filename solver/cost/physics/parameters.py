@@ -75,6 +75,11 @@ class DevicePhysics:
         """The same device with some numbers changed: for fits, and for what a row states."""
         return replace(self, numbers={**self.numbers, **numbers})
 
+    def with_network(self, name: str) -> DevicePhysics:
+        """The same device on a network of another kind, at the same wire rate."""
+        outer = replace(self.outer, name=name, numbers=LINKS[name])
+        return replace(self, links=(*self.links[:-1], outer))
+
     def with_outer_bandwidth(self, bytes_per_s: float) -> DevicePhysics:
         """The same device on another network."""
         outer = replace(self.outer, bandwidth_bytes_per_s=bytes_per_s)

@@ -8,9 +8,9 @@ STEP: dict[str, float] = {
     # share of tensor-parallel collectives that kernels cut in pieces hide
     "tensor_overlap": 0.6,
     # passes over memory of chains that are not fused, by those that are
-    "eager_passes": 1.8,
+    "eager_passes": 2.2,
     # attention kernels of PyTorch by those of the vendor
-    "attention_portable": 1.5,
+    "attention_portable": 1.3,
     # ZeRO-3 by broadcasts: share of one network card's rate
     "deepspeed_rail": 0.66,
     # share of a layer's forward that selective recompute of PyTorch modules repeats
@@ -18,12 +18,12 @@ STEP: dict[str, float] = {
     # every owner's broadcast of its updated parameters
     "broadcast_s": 2.7e-3,
     # host.py
-    "host_step_s": 0.02,
+    "host_step_s": 0.011,
     "host_layer_s": 0.9e-3,
-    "host_eager": 2.0,
+    "host_eager": 1.9,
     "host_backward_ratio": 1.5,
     "host_collective_s": 0.01e-3,
-    "host_rank_s": 0.03e-3,
+    "host_rank_s": 0.0,
     "pipeline_wait_s": 5e-3,
     "pipeline_wait_rank_s": 2.2e-3,
     "pipeline_wait_pair_s": 0.055e-3,
