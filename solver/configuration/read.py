@@ -12,8 +12,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from solver.configuration.cells import RowError, flag, positive, text
 from solver.configuration.architecture import Architecture
+from solver.configuration.cells import RowError, flag, positive, text
 from solver.configuration.configuration import Attention, Configuration, Precision, Runtime
 from solver.configuration.row_device import device_name, devices_per_node, network_bytes_per_s
 from solver.configuration.row_headers import with_common_header
@@ -46,6 +46,7 @@ class Degrees:
 ACCUMULATED = re.compile(r"\b(?:grad_acc(?:um)?(?:ulation)?|micro_num|GA)=(\d+)")
 OFFLOADED = re.compile(r"offload\w*=True|activations? (?:are )?offloaded", re.IGNORECASE)
 EAGER = re.compile(r"\beager\b|nocompile|full_shard|no compile", re.IGNORECASE)
+DISPATCHER = re.compile(r"deep-?ep|hybrid-?ep", re.IGNORECASE)
 FP8_GATHER = re.compile(r"\b(fp|f|float)8 all-?gather|tensorwise", re.IGNORECASE)
 TENSOR = re.compile(r"\btp\b")
 ASYNC_TENSOR = re.compile(r"async[- ]?tp|tp[- ]?async")
@@ -92,7 +93,7 @@ def read_configuration(row: Mapping[str, str], remarks: str = "") -> Configurati
         pp=degrees.pp,
         vp=degrees.vp,
         cp=degrees.cp,
-        ep=degrees.ep,
+        ep=_expert_degree(architecture, degrees, words),
         etp=degrees.etp,
         dp=degrees.dp,
         shard=sharding.level,
@@ -117,6 +118,14 @@ def read_configuration(row: Mapping[str, str], remarks: str = "") -> Configurati
         inter_node_bytes_per_s=network_bytes_per_s(f"{text(row, 'notes')} {remarks}", per_node),
         activations_offloaded=bool(OFFLOADED.search(words)),
     )
+
+
+def _expert_degree(architecture: Architecture, degrees: Degrees, words: str) -> int:
+    """Ranks that share the experts. A dispatcher of tokens that the row names has ranks to send
+    to: where no degree is given, all that hold the same stage, as far as experts can be dealt."""
+    if degrees.ep > 1 or not architecture.experts or not DISPATCHER.search(words):
+        return degrees.ep
+    return math.gcd(degrees.tp * degrees.cp * degrees.dp, architecture.experts)
 
 
 def _degrees(row: Mapping[str, str]) -> Degrees:
