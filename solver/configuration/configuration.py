@@ -68,6 +68,8 @@ class Configuration:
     # Pointwise chains are one kernel each (torch.compile or hand-written fusions).
     compiled: bool = True
     cuda_graphs: bool = False
+    # Parameters are sharded one by one and copied out of gathered buffers and into reduced ones.
+    gather_copies: bool = False
     # Gathers of sharded parameters carry FP8 bytes.
     fp8_gather: bool = False
     # Software release as printed ("25.11", "25.04.02"); empty: unknown.

@@ -80,6 +80,19 @@ def pieces(configuration: Configuration, params: float, layers: float) -> float:
     return max(1.0, params / BUCKET_PARAMS)
 
 
+def copy_seconds(
+    configuration: Configuration, params: float, device: DevicePhysics
+) -> tuple[float, float]:
+    """Copies around the gathers and the reduction of `params`, forward and backward, which compute
+    waits for: gathered parameters are read and written twice, gradients read and widened once."""
+    c = configuration
+    if not c.gather_copies:
+        return 0.0, 0.0
+    out = 2.0 * c.activation_bytes * params
+    back = (c.activation_bytes + c.reduced_gradient_bytes) * params
+    return float(pointwise_seconds(out, device)), float(pointwise_seconds(out + back, device, 2))
+
+
 def optimizer_seconds(configuration: Configuration, params: float, device: DevicePhysics) -> float:
     """Adam on the share of `params` that a device updates."""
     c = configuration

@@ -47,6 +47,7 @@ ACCUMULATED = re.compile(r"\b(?:grad_acc(?:um)?(?:ulation)?|micro_num|GA)=(\d+)"
 OFFLOADED = re.compile(r"offload\w*=True|activations? (?:are )?offloaded", re.IGNORECASE)
 EAGER = re.compile(r"\beager\b|nocompile|full_shard|no compile", re.IGNORECASE)
 DISPATCHER = re.compile(r"deep-?ep|hybrid-?ep", re.IGNORECASE)
+PER_PARAMETER = re.compile(r"fsdp-?2|per-parameter", re.IGNORECASE)
 FP8_GATHER = re.compile(r"\b(fp|f|float)8 all-?gather|tensorwise", re.IGNORECASE)
 TENSOR = re.compile(r"\btp\b")
 ASYNC_TENSOR = re.compile(r"async[- ]?tp|tp[- ]?async")
@@ -107,6 +108,7 @@ def read_configuration(row: Mapping[str, str], remarks: str = "") -> Configurati
         **_overlaps(row, sharding, runtime),
         runtime=runtime,
         compiled=runtime == "megatron" or (runtime == "fsdp" and not EAGER.search(words)),
+        gather_copies=bool(PER_PARAMETER.search(words)),
         fp8_gather=bool(FP8_GATHER.search(words)),
         release=release_of(words),
         token_drop="tokendrop" in words.lower(),

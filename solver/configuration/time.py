@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from solver.configuration.configuration import Configuration
-from solver.configuration.data_parallel import optimizer_seconds, step_traffic
+from solver.configuration.data_parallel import copy_seconds, optimizer_seconds, step_traffic
 from solver.configuration.expert_parallel import (
     added,
     expert_optimizer_seconds,
@@ -27,6 +27,11 @@ from solver.cost.physics.collectives import collective_seconds
 from solver.cost.physics.links import fabric
 from solver.cost.physics.overlap import exposed_seconds
 from solver.cost.physics.parameters import DevicePhysics
+from solver.cost.physics.pointwise import pointwise_seconds
+
+# Bytes per parameter that FSDP copies between flat buffers and tensors.
+GATHER_COPY_BYTES = 4.0
+REDUCE_COPY_BYTES = 6.0
 
 
 @dataclass(frozen=True)
@@ -120,9 +125,16 @@ def predict_step(configuration: Configuration, device: DevicePhysics) -> StepTim
             gathered[1] = 2 * volume
             forward, backward = 0.35 * forward, 0.35 * backward
         else:
+            copied = per_layer / c.tp
+            forward += float(pointwise_seconds(GATHER_COPY_BYTES * copied, device))
+            backward += float(
+                pointwise_seconds((GATHER_COPY_BYTES + REDUCE_COPY_BYTES) * copied, device)
+            )
             gathered[0] = float(exposed_seconds(traffic.gather_forward / layers, forward, device))
             moved = (traffic.gather_backward + traffic.reduce_backward) / layers
             gathered[1] = float(exposed_seconds(moved, backward, device))
+            copies = copy_seconds(c, params / layers, device)
+            gathered = [seconds + copy for seconds, copy in zip(gathered, copies, strict=True)]
         forward += gathered[0]
         backward += gathered[1]
 
