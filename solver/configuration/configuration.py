@@ -54,6 +54,8 @@ class Configuration:
     # `full`: every layer; `selective`: the attention core; every `recompute_every`-th layer of it.
     recompute: Recompute = "none"
     recompute_every: int = 1
+    # False: nobody said; memory then takes the least that fits.
+    recompute_known: bool = True
     schedule: Schedule = "1f1b"
     attention: Attention = "flash"
     # bytes per element of the accumulated gradient, and of what is reduced

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 
-from solver.configuration.configuration import Configuration
+from solver.configuration.configuration import Configuration, Recompute
 from solver.configuration.memory_terms.activations import layer_bytes, working_bytes
 from solver.configuration.memory_terms.communication import bucket_bytes, transfer_bytes
 from solver.configuration.memory_terms.gathered import gathered_layer_bytes, held_gather_bytes
 from solver.configuration.memory_terms.logits import logits_bytes
-from solver.configuration.memory_terms.reserve import context_bytes, fragmentation_bytes
+from solver.configuration.memory_terms.optimizer_step import step_bytes
+from solver.configuration.memory_terms.reserve import (
+    context_bytes,
+    fragmentation_bytes,
+    printed_context_bytes,
+)
 from solver.configuration.memory_terms.stage import StageLoad, stage_loads
 from solver.configuration.memory_terms.states import stage_params, state_bytes
 from solver.cost.physics.parameters import DevicePhysics
 
+RECOMPUTES: tuple[Recompute, ...] = ("none", "selective", "full")
+
 
 @dataclass(frozen=True)
 class StageMemory:
-    """Bytes on one device of a stage."""
+    """Bytes on one device of a stage, at the peak of its passes; `step` instead of what the passes
+    need (activations to communication) where the optimizer step is the peak."""
 
     stage: int
     parameters: float
@@ -29,63 +36,103 @@ class StageMemory:
     logits: float
     gathered: float
     communication: float
+    step: float
+    held: float
     reserve: float
 
-    @cached_property
+    @property
+    def states(self) -> float:
+        """What a step begins and ends with."""
+        return self.parameters + self.gradients + self.optimizer
+
+    @property
+    def live(self) -> float:
+        """What tensors hold at the peak."""
+        passes = self.activations + self.recomputed + self.logits + self.gathered
+        return self.states + max(passes + self.communication, self.step)
+
+    @property
+    def elastic(self) -> float:
+        """What the allocator holds beside them, and gives back when it must."""
+        return self.held + self.reserve
+
+    @property
     def total(self) -> float:
-        """Their sum."""
-        states = self.parameters + self.gradients + self.optimizer
-        live = self.activations + self.recomputed + self.logits + self.gathered
-        return states + live + self.communication + self.reserve
+        """What the allocator reserves where there is room."""
+        return self.live + self.elastic
 
 
 @dataclass(frozen=True)
 class PeakMemory:
     """`reported` is the stage whose figure a run prints, `largest` the one that decides whether
-    the configuration fits the `capacity_bytes` that a process can use."""
+    the configuration fits the `capacity_bytes` that a process can use. `recompute` is what the
+    configuration says, or where it says nothing the least that fits."""
 
     reported: StageMemory
     largest: StageMemory
+    recompute: Recompute
+    elastic_kept: float
     context_bytes: float
+    printed_context_bytes: float
     capacity_bytes: float
+
+    def _needed(self, stage: StageMemory) -> float:
+        return stage.live + self.elastic_kept * stage.elastic
 
     @property
     def total_bytes(self) -> float:
-        """The peak that a run prints."""
-        return self.reported.total
+        """The peak that a run prints: what the allocator reserves, at most what there is."""
+        most = max(self._needed(self.reported), self.capacity_bytes - self.context_bytes)
+        return min(self.reported.total, most) + self.printed_context_bytes
 
     @property
     def fits(self) -> bool:
         """Whether the largest stage and what lies outside its allocator fit the device."""
-        return self.largest.total + self.context_bytes <= self.capacity_bytes
+        return self._needed(self.largest) + self.context_bytes <= self.capacity_bytes
 
 
 def predict_memory(configuration: Configuration, device: DevicePhysics) -> PeakMemory:
     """The peak of a configuration on a device. nanotron's figure is that of rank 0, the first
     stage; other software prints the largest."""
+    if configuration.recompute_known:
+        return _peak(configuration, device)
+    for recompute in RECOMPUTES:
+        peak = _peak(replace(configuration, recompute=recompute), device)
+        if peak.fits:
+            break
+    return peak
+
+
+def _peak(configuration: Configuration, device: DevicePhysics) -> PeakMemory:
     c = configuration
     stages = [_stage(c, load, device) for load in stage_loads(c)]
     largest = max(stages, key=lambda stage: stage.total)
-    reported = stages[0] if c.runtime == "nanotron" else largest
-    return PeakMemory(reported, largest, context_bytes(c, device), device.memory_bytes)
+    return PeakMemory(
+        reported=stages[0] if c.runtime == "nanotron" else largest,
+        largest=largest,
+        recompute=c.recompute,
+        elastic_kept=device.number("elastic_kept"),
+        context_bytes=context_bytes(device),
+        printed_context_bytes=printed_context_bytes(c, device),
+        capacity_bytes=device.memory_bytes,
+    )
 
 
 def _stage(configuration: Configuration, load: StageLoad, device: DevicePhysics) -> StageMemory:
     c = configuration
     params = stage_params(c, load)
-    states = state_bytes(c, load)
     activations = load.layers * load.in_flight * layer_bytes(c)
     recomputed = working_bytes(c)
     logits = logits_bytes(c) if load.head else 0.0
-    gathered = gathered_layer_bytes(c, load, params) + held_gather_bytes(c, load, device)
-    communication = bucket_bytes(c, params) + transfer_bytes(c)
     return StageMemory(
-        load.index,
-        *states,
+        load.stage,
+        *state_bytes(c, load),
         activations=activations,
         recomputed=recomputed,
         logits=logits,
-        gathered=gathered,
-        communication=communication,
+        gathered=gathered_layer_bytes(c, load, params),
+        communication=bucket_bytes(c, params) + transfer_bytes(c),
+        step=step_bytes(c, params),
+        held=held_gather_bytes(c, load, device),
         reserve=fragmentation_bytes(activations + recomputed + logits, device),
     )

@@ -18,7 +18,8 @@ HOPPER_BLOCK, BLACKWELL_BLOCK = "fp8-block", "fp8-mx"
 def precision_of(cell: str, device: str) -> Precision:
     """The precision of products. Unknown: BF16, or FP16 on devices that have no BF16.
 
-    Scaling by blocks is that of the device: 128 values on Hopper, microscaling on Blackwell.
+    Scaling by blocks is that of the device: 128 values on Hopper, microscaling on Blackwell. A scale
+    per row costs what one per block does.
     """
     words = cell.lower()
     blackwell = "b200" in device or "b300" in device
@@ -26,6 +27,8 @@ def precision_of(cell: str, device: str) -> Precision:
         return "fp16" if device == "v100" else "bf16"
     if "fp4" in words:
         return "fp4"
+    if "rowwise" in words:
+        return HOPPER_BLOCK
     if re.search(r"mx|subchannel|block|\bsc\b", words) and ("8" in words or "mx" in words):
         return BLACKWELL_BLOCK if blackwell else HOPPER_BLOCK
     for name in ("fp8", "bf16", "fp16", "tf32", "fp32"):
@@ -130,7 +133,7 @@ def runtime_of(words: str) -> Runtime:
 
 RELEASE = re.compile(
     r"\brelease (\d+\.\d+(?:\.\d+)?)|\bv(\d\d\.\d\d(?:\.\d\d)?)\b"
-    r"|\((\d\d\.\d\d)\)|\btorch (\d\.\d+)"
+    r"|\((\d\d\.\d\d)\)|\btorch (\d\.\d+)|\b(20\d\d-[01]\d)\b"
 )
 
 

@@ -18,10 +18,11 @@ core (5 a s: softmax, its dropout's mask and output). Assumed beside the paper:
 * Flash kernels keep one number of four bytes per head instead of the core; models of that age have
   no dropout.
 * A gate adds its product; its activation function's output is kept too, unless that is fused.
-* PyTorch's modules, not compiled, normalise in four bytes (4 h more each) and repeat keys and
-  values to all heads; nanotron's copy queries, keys and values after the rotation.
+* PyTorch's modules, not compiled, take a root-mean-square norm in four bytes (4 h more each) and
+  repeat keys and values to all heads; nanotron's copy queries, keys and values after the rotation.
 * With experts a token is kept once per expert that it meets: its input, the block's inner values
-  and its output.
+  and its output; PyTorch's modules copy it before and after each of exchange, sorting and padding,
+  and weigh it in four bytes (18 h).
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def _whole_part(configuration: Configuration) -> float:
     per_token = 8.0 * a.hidden
     if c.attention == "unfused":
         per_token += 2.0 * a.hidden
-    if not c.compiled and c.runtime == "fsdp":
+    if not c.compiled and c.runtime == "fsdp" and a.norm == "rms":
         per_token += 8.0 * a.hidden
     return per_token * c.tokens_per_micro_batch
 
@@ -92,7 +93,8 @@ def _cut_part(configuration: Configuration) -> float:
     mixtures = a.moe_layers / a.layers
     per_token += (1 - mixtures) * _block(c, a.ffn)
     if mixtures:
-        each = 2 * HALF * a.hidden + _block(c, a.moe_ffn) / c.etp * c.tp
+        copies = 9 if c.runtime == "fsdp" else 2
+        each = copies * HALF * a.hidden + _block(c, a.moe_ffn) / c.etp * c.tp
         per_token += mixtures * (a.topk * each + _block(c, a.shared_ffn))
     return per_token * c.tokens_per_micro_batch
 

@@ -1,16 +1,18 @@
 """What is whole for a moment: layers of a sharded model, inputs that tensor parallelism gathers.
 
-ZeRO-3 and FSDP hold the layer that runs and the next, gathered ahead, in two bytes, the gradients
-of one before they are cut, and the tables at both ends throughout (PyTorch's root module).
+FSDP holds the layer that runs and the next, gathered ahead, in two bytes, the gradients of one
+before they are cut, and the tables at both ends throughout (PyTorch's root module). DeepSpeed
+gathers matrix by matrix, up to `stage3_max_live_parameters` (1e9) ahead.
 
-nanotron gathers a layer's sequence-parallel input twice (attention and block). The caching allocator
-cannot use such a buffer again until the communication stream has passed it (`record_stream`), so
-as long as the host runs ahead of the device they stay with every layer in flight: 4 h bytes per
-token and layer, as without recomputed gathers. Between 1F1B's passes the host is held back: the
-first p - 2 warm-up micro-batches keep them, at most `gathers_held` of all, unless the device is the
-slower one. Whether the host or the device is slower is judged by `host_layer_s_per_tensor_rank`
-against a layer's products at half the peak and its collectives. Measured on nanotron's published
-runs; assumed nowhere else.
+nanotron gathers a layer's sequence-parallel input twice (attention and block). The caching
+allocator cannot use such a buffer again until the communication stream has passed it
+(`record_stream`), so as long as the host runs ahead of the device they stay with every layer in
+flight: 4 h bytes per token and layer, as without recomputed gathers. Between 1F1B's passes the host
+is held back: the first p - 2 warm-up micro-batches keep them, at most `gathers_held` of all, unless
+the device is the slower one in a steady phase (m > p). Whether host or device is slower is judged
+by `host_layer_s_per_tensor_rank` against a layer's products at half the peak and its collectives.
+Under pressure the allocator waits and takes them back (see `reserve`). Measured on nanotron's
+published runs; assumed nowhere else.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ from solver.configuration.configuration import Configuration
 from solver.configuration.memory_terms.stage import StageLoad
 from solver.configuration.memory_terms.states import StageParams
 from solver.cost.physics.parameters import DevicePhysics
+
+MAX_LIVE = 1e9
 
 
 def gathered_layer_bytes(
@@ -29,6 +33,8 @@ def gathered_layer_bytes(
     if c.shard != "zero3" or c.shard_group == 1:
         return 0.0
     a = c.architecture
+    if c.runtime == "deepspeed":
+        return 2.0 * max(MAX_LIVE, a.hidden * max(a.ffn, a.moe_ffn) * 2.0)
     ends = (load.embedding + load.head) * a.vocab * a.hidden / c.tp
     layer = max(0.0, params.common + params.experts - ends) / max(1.0, load.layers)
     layers = min(2.0, load.layers)
@@ -52,12 +58,13 @@ def _share_held(configuration: Configuration, device: DevicePhysics) -> float:
     if c.pp == 1:
         return 1.0 if c.micro_batches > 1 else most
     if c.micro_batches == 1:
-        return most
+        return 1.0
     if c.tp > 2 * c.devices_per_node:
         return 0.05
-    if c.micro_batches > c.pp and _device_is_slower(c, device):
-        return most
-    return min(most, max(0.0, (c.pp - 2) / c.pp))
+    warm_up = min(most, max(0.0, (c.pp - 2) / c.pp))
+    if not _device_is_slower(c, device):
+        return warm_up
+    return most if c.micro_batches > c.pp else max(warm_up, 0.25)
 
 
 def _device_is_slower(configuration: Configuration, device: DevicePhysics) -> bool:

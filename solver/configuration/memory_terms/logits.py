@@ -3,8 +3,10 @@
 Bytes per logit at the peak: two of the product and four of the copy in which the loss is taken;
 where the loss is cut by tensor parallelism two more of the gradient (Megatron's, nanotron's
 vocabulary-parallel cross entropy); PyTorch's cross entropy keeps the logarithms (4) and makes the
-gradient beside them (4), unless the compiler fuses it (assumed since PyTorch 2.8).
-Korthikanti et al. (2022) count the four bytes alone.
+gradient beside them (4), unless the compiler fuses it (assumed of what is compiled with PyTorch
+2.8, or in the middle of 2025, or later, and so on Blackwell: five bytes, fitted). Models with
+linear biases of positions (ALiBi) run on FlashAttention's kernels, whose loss works in place on two
+bytes and leaves two of gradient. Korthikanti et al. (2022) count the four bytes alone.
 """
 
 from __future__ import annotations
@@ -14,8 +16,10 @@ import re
 from solver.configuration.architecture import padded_vocab
 from solver.configuration.configuration import Configuration
 
-CUT, PORTABLE, FUSED = 8.0, 14.0, 6.0
+CUT, PORTABLE, COMPILED, IN_PLACE = 8.0, 14.0, 5.0, 4.0
 PYTORCH = re.compile(r"^(\d)\.(\d+)$")
+DATE = re.compile(r"^20\d\d-\d\d$")
+BLACKWELL = ("b200", "gb200", "b300", "gb300")
 
 
 def logits_bytes(configuration: Configuration) -> float:
@@ -30,6 +34,16 @@ def bytes_per_logit(configuration: Configuration) -> float:
     c = configuration
     if c.runtime not in ("fsdp", "internevo"):
         return CUT
-    match = PYTORCH.match(c.release)
-    fused = c.compiled and match is not None and (int(match[1]), int(match[2])) >= (2, 8)
-    return FUSED if fused else PORTABLE
+    if c.architecture.positions == "alibi":
+        return IN_PLACE
+    return COMPILED if c.compiled and _compiles_loss(c) else PORTABLE
+
+
+def _compiles_loss(configuration: Configuration) -> bool:
+    """Whether the release is one whose compiled step has the loss in it."""
+    c = configuration
+    if DATE.match(c.release):
+        return c.release >= "2025-06"
+    if match := PYTORCH.match(c.release):
+        return (int(match[1]), int(match[2])) >= (2, 8)
+    return c.device.startswith(BLACKWELL)

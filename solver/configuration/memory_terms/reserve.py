@@ -2,8 +2,12 @@
 
 PyTorch's caching allocator splits blocks and cannot always join them again; what it reserves
 exceeds what lives by a share of the activations, whose blocks come and go (`fragmentation`), and by
-a constant (workspaces of the matrix library, rounding). The CUDA context, and the channels of the
-collective library, are outside its count and matter only for whether a configuration fits.
+a constant (workspaces of the matrix library, rounding). Near the device's end it waits for freed
+blocks, joins and returns them: then only a share of what is elastic (`elastic_kept`: fragmentation,
+and gathered inputs that wait for a stream) still counts, and the reserve stops at the capacity.
+
+The CUDA context and the channels of the collective library are outside its count. They matter for
+whether a configuration fits, and for figures of the driver: InternEvo's runs print those.
 """
 
 from __future__ import annotations
@@ -17,6 +21,11 @@ def fragmentation_bytes(live: float, device: DevicePhysics) -> float:
     return device.number("fragmentation") * live + device.number("workspace_bytes")
 
 
-def context_bytes(configuration: Configuration, device: DevicePhysics) -> float:
+def context_bytes(device: DevicePhysics) -> float:
     """Outside the allocator, on one device."""
     return device.number("context_bytes")
+
+
+def printed_context_bytes(configuration: Configuration, device: DevicePhysics) -> float:
+    """Of those, the bytes that are in the figure which a run prints."""
+    return context_bytes(device) if configuration.runtime == "internevo" else 0.0

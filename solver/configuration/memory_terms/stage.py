@@ -24,7 +24,7 @@ from solver.configuration.stages import stage_shares
 class StageLoad(NamedTuple):
     """`in_flight` counts micro-batches of the whole stage; fractions where it has chunks."""
 
-    index: int
+    stage: int
     layers: float
     embedding: bool
     head: bool

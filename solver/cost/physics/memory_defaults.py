@@ -4,8 +4,9 @@ from __future__ import annotations
 
 MEMORY: dict[str, float] = {
     # memory_terms/reserve.py: share of activations, GiB beside them, GiB outside the allocator
-    "fragmentation": 0.05,
-    "workspace_bytes": 0.3 * 2**30,
+    "fragmentation": 0.08,
+    "elastic_kept": 0.3,
+    "workspace_bytes": 0.25 * 2**30,
     "context_bytes": 1.5 * 2**30,
     # memory_terms/gathered.py: fitted to nanotron's runs
     "gathers_held": 0.75,
