@@ -107,7 +107,7 @@ def read_collective(row: Mapping[str, str]) -> CollectiveRow | str:
         max(1, ranks // nodes),
         nodes,
         groups,
-        _forced(algorithm),
+        "ring" if "no sharp" in text else _forced(algorithm),
         _fabric(device, row.get("fabric", ""), per_node),
     )
 

@@ -17,6 +17,7 @@ from solver.cost.physics.switch_reduction import switch_reduction_seconds
 from solver.cost.physics.tree import tree_seconds
 
 Kind = Literal["all_reduce", "all_gather", "reduce_scatter", "all_to_all", "send"]
+KINDS: tuple[Kind, ...] = ("all_reduce", "all_gather", "reduce_scatter", "all_to_all", "send")
 
 
 def collective_seconds(

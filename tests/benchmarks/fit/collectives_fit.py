@@ -1,8 +1,9 @@
 """Fit the numbers of link_defaults.py to the published curves (scipy least squares on log time).
 
-    python tests/benchmarks/fit/collectives_fit.py [FOLDER] [--rows] [--across]
+    python -m tests.benchmarks.fit.collectives_fit [--rows] [--across | --across-curves] [TABLE.csv]
 
-With --across it fits without one source at a time instead, and shows how that source is predicted.
+With --across it fits without one source at a time instead, and shows how that source is predicted;
+with --across-curves without one curve at a time.
 Every curve weighs the same. A prior keeps each number within a factor of about 1.6 of its start
 unless the data insist, so that what no curve tells apart stays at NCCL's own constants.
 """
@@ -12,14 +13,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from scipy.optimize import least_squares
 
+from solver.configuration.collective_curves import Curve, report
 from solver.cost.physics.link_defaults import LINKS
 from solver.cost.physics.parameters import LinkPhysics
-from tests.benchmarks.fit.collectives_score import Curve, curves, report
+from tests.benchmarks.fit.collectives_score import chosen_curves
 
 PRIOR_WEIGHT = 0.05
 Numbers = dict[tuple[str, str], float]
@@ -37,7 +38,7 @@ INNER = {
 }
 EXCHANGE = {"exchange_efficiency": 0.72, "exchange_s": 50e-6}
 START: dict[str, dict[str, float]] = {
-    "nvlink2": {**INNER, "ll_bytes_per_s": 39e9},
+    "nvlink2": {**INNER, "ring_efficiency": 0.9, "ll_bytes_per_s": 39e9},
     "nvlink3": {**INNER, "ll_bytes_per_s": 60e9, **EXCHANGE},
     "nvlink4": {
         **INNER,
@@ -93,13 +94,17 @@ def fit(measured: list[Curve]) -> Numbers:
     return dict(zip(keys, np.exp(solution.x).tolist(), strict=True))
 
 
-def across(measured: list[Curve]) -> Iterator[str]:
-    """Each source predicted by a fit to the others."""
+def across(measured: list[Curve], by_curve: bool) -> Iterator[str]:
+    """Each source, or each curve, predicted by a fit to the others."""
     held_out = []
-    for source in sorted({curve.source for curve in measured}):
-        use(fit([curve for curve in measured if curve.source != source]))
+
+    def label(curve: Curve) -> tuple[str, str]:
+        return curve.source, curve.name if by_curve else ""
+
+    for left in sorted({label(curve) for curve in measured}):
+        use(fit([curve for curve in measured if label(curve) != left]))
         held_out += [
-            curve._replace(fixed=curve.predicted()) for curve in measured if curve.source == source
+            curve._replace(fixed=curve.predicted()) for curve in measured if label(curve) == left
         ]
     yield from report(held_out)
 
@@ -112,10 +117,10 @@ def use(numbers: Numbers) -> None:
 
 def main() -> None:
     """Print the fitted numbers by link kind and the errors, or those across sources."""
-    paths = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
-    measured = curves(Path(paths[0] if paths else "tests/data/published"))
-    if "--across" in sys.argv:
-        sys.stdout.write("\n".join([*across(measured), ""]))
+    measured = chosen_curves()
+    if "--across" in sys.argv or "--across-curves" in sys.argv:
+        by_curve = "--across-curves" in sys.argv
+        sys.stdout.write("\n".join([*across(measured, by_curve), ""]))
         return
     numbers = fit(measured)
     use(numbers)
