@@ -18,8 +18,8 @@ HOPPER_BLOCK, BLACKWELL_BLOCK = "fp8-block", "fp8-mx"
 def precision_of(cell: str, device: str) -> Precision:
     """The precision of products. Unknown: BF16, or FP16 on devices that have no BF16.
 
-    Scaling by blocks is that of the device: 128 values on Hopper, microscaling on Blackwell. A scale
-    per row costs what one per block does.
+    Scaling by blocks is that of the device: 128 values on Hopper, microscaling on Blackwell. A
+    scale per row costs what one per block does.
     """
     words = cell.lower()
     blackwell = "b200" in device or "b300" in device

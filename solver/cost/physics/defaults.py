@@ -109,12 +109,12 @@ _VOLTA = _sustained(0.72, 0.72, 0.72, 0.72, 0.4, 0.3)
 _AMPERE = {**_sustained(0.80, 0.80, 0.80, 0.80, 0.64, 0.52), "host_rank_s": 0.02e-3}
 _AMPERE_PCIE = _sustained(0.776, 0.776, 0.776, 0.776, 0.64, 0.52)
 _HOPPER = {**_sustained(0.72, 0.66, 0.56, 0.60, 0.50, 0.42), "attention_portable": 1.5}
-_HOPPER_500W = {**_sustained(0.62, 0.55, 0.48, 0.52, 0.40, 0.33), "attention_portable": 1.4}
+_HOPPER_500W = {**_sustained(0.50, 0.41, 0.30, 0.38, 0.43, 0.36), "attention_portable": 1.4}
 _BLACKWELL = {**_sustained(0.67, 0.58, 0.48, 0.53, 0.50, 0.40), "attention_portable": 2.5}
-_BLACKWELL_LIMITED = {**_sustained(0.45, 0.38, 0.33, 0.36, 0.50, 0.40), "attention_portable": 2.5}
+_BLACKWELL_LIMITED = {**_sustained(0.43, 0.37, 0.25, 0.35, 0.35, 0.28), "attention_portable": 2.5}
 _BLACKWELL_GRACE = {**_sustained(0.62, 0.55, 0.46, 0.50, 0.46, 0.37), "attention_portable": 2.5}
 _BLACKWELL_ULTRA = {**_sustained(0.70, 0.69, 0.58, 0.65, 0.55, 0.45), "attention_portable": 2.5}
-_CDNA3 = _sustained(0.48, 0.45, 0.40, 0.40, 0.30, 0.22)
+_CDNA3 = _sustained(0.34, 0.24, 0.22, 0.22, 0.24, 0.19)
 
 DEVICES: dict[str, DeviceNumbers] = {
     "v100": _device(
