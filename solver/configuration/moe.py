@@ -28,6 +28,7 @@ copies. Three assumptions about software of the Megatron kind:
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from solver.configuration.configuration import Configuration
@@ -43,6 +44,7 @@ from solver.cost.physics.precisions import is_fp8
 from solver.cost.physics.quantisation import quantise_seconds
 
 LAST_HOST_COUNTS = (25, 11)
+DATED = re.compile(r"(\d\d)\.(\d\d)")
 
 
 class MoeLayerTime(NamedTuple):
@@ -180,9 +182,10 @@ def exchange_seconds(configuration: Configuration, device: DevicePhysics) -> flo
 def host_wait_seconds(configuration: Configuration, device: DevicePhysics) -> float:
     """Seconds that one exchange waits for its counts on the host."""
     c = configuration
-    if c.token_drop or c.runtime != "megatron" or c.devices_per_node > 8 or not c.release:
+    dated = DATED.match(c.release)
+    if c.token_drop or c.runtime != "megatron" or c.devices_per_node > 8 or not dated:
         return 0.0
-    year_month = tuple(int(part) for part in c.release.split(".")[:2])
+    year_month = (int(dated[1]), int(dated[2]))
     return device.number(
         "host_exchange_s" if year_month <= LAST_HOST_COUNTS else "host_exchange_later_s"
     )
