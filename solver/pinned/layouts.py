@@ -1,0 +1,107 @@
+"""The shared layout of every tensor that several operators read: the one that moves least.
+
+With all operators cut, each tensor's layout concerns no other, so the best one is found by looking
+at each: the way from the producer, to every reader, and back for the gradients. Of layouts that
+cost the same the one that holds fewer bytes counts.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+from dsl.spec import Tensor
+from solver.verify.collectives import seconds
+from solver.verify.decisions import TensorChoice
+from solver.verify.layouts import (
+    NONE,
+    PARTIAL,
+    Frame,
+    Layout,
+    Sharding,
+    as_produced,
+    as_read,
+    gradient_made,
+    local_bytes,
+    product,
+    whole_sums,
+)
+from solver.verify.redistribution import redistribute
+from solver.verify.wiring import Wiring
+
+
+def shared_layout(
+    name: str, wiring: Wiring, shardings: dict[str, Sharding], frame: Frame
+) -> TensorChoice:
+    """The layout of one shared tensor."""
+    tensor = wiring.graph.tensors[name]
+    reads = wiring.readers[name]
+    read = [as_read(r.use, shardings[r.operator.name]) for r in reads]
+    made = [gradient_made(r.use, shardings[r.operator.name]) for r in reads if r.has_gradient]
+    write = wiring.producers.get(name)
+    source = None
+    if write is not None:
+        source = as_produced(write.operator, write.use, shardings[write.operator.name])
+
+    def cost(gradient: Layout) -> tuple[float, float]:
+        layout = whole_sums(gradient)
+        moves = [(layout, target) for target in read]
+        if source is not None:
+            moves.append((source, layout))
+            if tensor.needs_gradient and made:
+                moves += [(one, gradient) for one in made]
+                moves.append((gradient, whole_sums(source)))
+        spent = sum(_seconds(tensor, one, other, frame) for one, other in moves)
+        return spent, local_bytes(tensor, layout, frame)
+
+    candidates = _candidates(tensor, [*([] if source is None else [source]), *read], made, frame)
+    return _choice(tensor, min(candidates, key=cost), frame)
+
+
+def _seconds(tensor: Tensor, one: Layout, other: Layout, frame: Frame) -> float:
+    steps = redistribute(tensor, one, other, frame)
+    return sum(seconds(step.collective, step.bytes, step.parts) for step in steps)
+
+
+def _candidates(
+    tensor: Tensor, seen: list[Layout], made: list[Layout], frame: Frame
+) -> Iterator[Layout]:
+    """Layouts of states that occur at the producer or a reader, or none; sub-axes that everybody
+    treats alike change together."""
+    alike: dict[tuple[object, ...], list[int]] = {}
+    for a, part in enumerate(frame.parts):
+        states = tuple(layout[a] for layout in (*seen, *made))
+        alike.setdefault((part.axis, states), []).append(a)
+    groups = list(alike.values())
+    options = []
+    for members in groups:
+        possible = {layout[members[0]] for layout in seen} - {PARTIAL} | {NONE}
+        if tensor.needs_gradient and made:
+            possible.add(PARTIAL)
+        options.append(sorted(possible, reverse=True))
+    for chosen in itertools.product(*options):
+        layout = [NONE] * len(frame.parts)
+        for members, state in zip(groups, chosen, strict=True):
+            for a in members:
+                layout[a] = state
+        if _divides(tensor, tuple(layout), frame):
+            yield tuple(layout)
+
+
+def _divides(tensor: Tensor, layout: Layout, frame: Frame) -> bool:
+    return all(
+        frame.size(dim)
+        % product(p for p, place in zip(frame.parts, layout, strict=True) if place == at)
+        == 0
+        for at, dim in enumerate(tensor.dims)
+    )
+
+
+def _choice(tensor: Tensor, layout: Layout, frame: Frame) -> TensorChoice:
+    pairs = list(zip(frame.parts, layout, strict=True))
+    cuts = tuple(
+        (dim.name, parts)
+        for at, dim in enumerate(tensor.dims)
+        if (parts := tuple(part.name for part, place in pairs if place == at))
+    )
+    return TensorChoice(cuts, tuple(part.name for part, place in pairs if place == PARTIAL))
