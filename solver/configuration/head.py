@@ -14,6 +14,9 @@ from solver.configuration.configuration import Configuration
 from solver.cost.physics.linear import linear_seconds
 from solver.cost.physics.parameters import DevicePhysics
 from solver.cost.physics.pointwise import pointwise_seconds
+from solver.cost.physics.precisions import is_quantised
+
+LOSS_BYTES = 14.0
 
 
 class EndTime(NamedTuple):
@@ -43,14 +46,13 @@ def head_time(configuration: Configuration, device: DevicePhysics) -> EndTime:
         a.hidden,
         rows,
         device,
-        "bf16" if c.precision.startswith("fp8") else c.precision,
+        "bf16" if is_quantised(c.precision) else c.precision,
     )
-    passes = 1.0 if c.compiled else device.number("eager_passes")
-    logits = tokens * rows
+    logits = device.number("loss_passes") * tokens * rows
     return EndTime(
         forward=float(linear_seconds(*args, "forward"))
-        + float(pointwise_seconds(14.0 * passes * logits, device, 4)),
+        + float(pointwise_seconds(LOSS_BYTES * logits, device, 4)),
         backward=float(linear_seconds(*args, "input_gradient"))
-        + float(pointwise_seconds(14.0 * passes * logits, device, 4)),
+        + float(pointwise_seconds(LOSS_BYTES * logits, device, 4)),
         weights=float(linear_seconds(*args, "weight_gradient", c.main_gradient_bytes)),
     )

@@ -10,7 +10,7 @@ Passes over memory, two bytes per element, on top of those of a dense layer (`la
     gate          8 forward (two read, one written, times the router's weight), 12 backward, per
                   value of an expert's width
 
-Experts run as grouped products; each is quantised on its own under FP8, a kernel each. Passes over
+Experts run as grouped products; each is quantised on its own, a kernel each. Passes over
 rows of experts are chains of kernels that are not fused (padding to a precision's tile, sorting of
 chunks, weights in single precision): they count `expert_passes` times, one number fitted for all
 devices, models and releases.
@@ -40,7 +40,7 @@ from solver.cost.physics.links import fabric
 from solver.cost.physics.overlap import exposed_seconds
 from solver.cost.physics.parameters import DevicePhysics
 from solver.cost.physics.pointwise import pointwise_seconds
-from solver.cost.physics.precisions import is_fp8
+from solver.cost.physics.precisions import is_quantised
 from solver.cost.physics.quantisation import quantise_seconds
 
 LAST_HOST_COUNTS = (25, 11)
@@ -139,7 +139,7 @@ def _cast(
     elements: float, groups: float, configuration: Configuration, device: DevicePhysics
 ) -> float:
     """Quantisation of the rows of every expert, a kernel (or two) each."""
-    if not is_fp8(configuration.precision):
+    if not is_quantised(configuration.precision):
         return 0.0
     launches = (groups - 1) * device.number("launch_s")
     once = float(quantise_seconds(elements, device, configuration.precision)) + launches

@@ -37,6 +37,7 @@ SHARED: dict[str, float] = {
     "matmul_efficiency_fp8": 0.64,
     "matmul_efficiency_fp8_block": 0.55,
     "matmul_efficiency_fp8_mx": 0.6,
+    "matmul_efficiency_fp4": 0.45,
     "grouped_efficiency": 0.95,
     # mixture of experts: the fullest rank's rows by the mean; kernels of the router
     "expert_imbalance": 1.15,
@@ -70,6 +71,7 @@ def _device(
             "peak_fp16_flop_per_s": bf16 * T,
             "peak_tf32_flop_per_s": bf16 * T / 2,
             "peak_fp8_flop_per_s": fp8 * T,
+            "peak_fp4_flop_per_s": fp8 * T,
             "memory_bytes": memory_gib * GIB,
             "memory_bandwidth_bytes_per_s": memory_gb_per_s * GB,
             "sm_count": sm_count,
@@ -110,10 +112,25 @@ _AMPERE = {**_sustained(0.80, 0.80, 0.80, 0.80, 0.64, 0.52), "host_rank_s": 0.02
 _AMPERE_PCIE = _sustained(0.776, 0.776, 0.776, 0.776, 0.64, 0.52)
 _HOPPER = {**_sustained(0.72, 0.66, 0.56, 0.60, 0.50, 0.42), "attention_portable": 1.5}
 _HOPPER_500W = {**_sustained(0.50, 0.41, 0.30, 0.38, 0.43, 0.36), "attention_portable": 1.4}
-_BLACKWELL = {**_sustained(0.67, 0.58, 0.48, 0.53, 0.50, 0.40), "attention_portable": 2.5}
+_BLACKWELL = {
+    **_sustained(0.67, 0.58, 0.48, 0.53, 0.50, 0.40),
+    "attention_portable": 2.5,
+    "peak_fp4_flop_per_s": 9000 * T,
+    "matmul_efficiency_fp4": 0.46,
+}
 _BLACKWELL_LIMITED = {**_sustained(0.33, 0.27, 0.19, 0.25, 0.28, 0.22), "attention_portable": 2.5}
-_BLACKWELL_GRACE = {**_sustained(0.62, 0.55, 0.46, 0.50, 0.46, 0.37), "attention_portable": 2.5}
-_BLACKWELL_ULTRA = {**_sustained(0.70, 0.69, 0.58, 0.65, 0.55, 0.45), "attention_portable": 2.5}
+_BLACKWELL_GRACE = {
+    **_sustained(0.62, 0.55, 0.46, 0.50, 0.46, 0.37),
+    "attention_portable": 2.5,
+    "peak_fp4_flop_per_s": 10000 * T,
+    "matmul_efficiency_fp4": 0.44,
+}
+_BLACKWELL_ULTRA = {
+    **_sustained(0.70, 0.69, 0.58, 0.65, 0.55, 0.45),
+    "attention_portable": 2.5,
+    "peak_fp4_flop_per_s": 15000 * T,
+    "matmul_efficiency_fp4": 0.40,
+}
 _CDNA3 = _sustained(0.34, 0.24, 0.22, 0.22, 0.24, 0.19)
 
 DEVICES: dict[str, DeviceNumbers] = {

@@ -18,9 +18,9 @@ def units(precision: str) -> str:
     return _UNITS.get(precision, precision)
 
 
-def is_fp8(precision: str) -> bool:
-    """Whether operands of linear layers are quantised to eight bits."""
-    return units(precision) == "fp8"
+def is_quantised(precision: str) -> bool:
+    """Whether operands of linear layers are quantised, to eight bits or to four."""
+    return units(precision) in ("fp8", "fp4")
 
 
 def element_bytes(precision: str) -> float:
