@@ -72,6 +72,8 @@ class Configuration:
     cuda_graphs: bool = False
     # Parameters are sharded one by one and copied out of gathered buffers and into reduced ones.
     gather_copies: bool = False
+    # Attention and linear layers come from the device's vendor (Transformer Engine).
+    vendor_kernels: bool = True
     # Gathers of sharded parameters carry FP8 bytes.
     fp8_gather: bool = False
     # Software release as printed ("25.11", "25.04.02"); empty: unknown.

@@ -9,7 +9,8 @@ over memory. Bytes of the passes per token and value of the residual stream, two
                without a gate
     rotation   4 per value of queries and keys, both ways
 
-Chains that are not fused touch memory more often: `eager_passes` times.
+Chains that are not fused touch memory more often: `eager_passes` times; those of Megatron-LM before
+fused attention, with bias, dropout and residual in kernels of their own, `early_passes` times.
 """
 
 from __future__ import annotations
@@ -95,6 +96,8 @@ def priced(
     rotated = tokens * (a.heads + a.kv_heads) * a.head_dim / c.tp
     rotation = 4.0 * rotated if a.positions == "rope" else 0.0
     passes = 1.0 if c.compiled else device.number("eager_passes")
+    if c.attention == "unfused":
+        passes = device.number("early_passes")
     ahead = (a.norms_per_layer * 4 + 2 * 6) * stream + gate[0] * gated + rotation
     back = (a.norms_per_layer * 6 + 2 * 4) * stream + gate[1] * gated + rotation
     return LayerTime(
@@ -111,7 +114,7 @@ def attention_core(configuration: Configuration, device: DevicePhysics) -> tuple
     head = a.latent.content_dim + a.latent.rotary_dim if a.latent else a.head_dim
 
     portable = 1.0
-    if c.attention == "flash" and c.runtime != "megatron":
+    if c.attention == "flash" and not c.vendor_kernels:
         portable = device.number("attention_portable")
 
     def seconds(phase: str) -> float:

@@ -5,10 +5,13 @@ one backward in turn (1F1B, Narayanan et al., 2019) ends after
 
     sum over stages (f + b) + (m - 1) max over stages (f + b)
 
-v virtual stages per device (Narayanan et al., SC21) divide the first sum's bubble by v. Where
-gradients of weights w are computed apart (Qi et al., 2024), the bubble (p - 1)(f + b) becomes
-(p - 1)(f + b - 2 w) with the activations of 1F1B (ZB-1p) and, with twice those, what the largest
-stage leaves (ZB-2p, ZB-V).
+v virtual stages per device (Narayanan et al., SC21) divide the ramp, the first sum without its
+largest term, by v. Zero-bubble schedules (Qi et al., 2024) compute gradients of weights w apart:
+with the activations of 1F1B (ZB-1p) the ramp loses 2 w per stage but the slowest; with twice those
+(ZB-2p), or in the shape of a V (ZB-V), weights fill it whole, and the step ends no sooner than its
+stages' work or the chain of forwards and backwards without weights:
+
+    max(m max (f + b), sum (f + b - w) + (m - 1) max (f + b - w) + w)
 """
 
 from __future__ import annotations
@@ -32,17 +35,20 @@ def pipeline_seconds(
     """Seconds from the first forward to the last backward; `hop` is one transfer to a neighbour."""
     c = configuration
     m = c.micro_batches
-    slowest = max(stage.forward + stage.backward for stage in stages)
+    works = [stage.forward + stage.backward for stage in stages]
+    slowest = max(works)
     if len(stages) == 1:
         return m * slowest
-    ramp = sum(stage.forward + stage.backward for stage in stages) - slowest
+    ramp = sum(works) - slowest
     hops = 2 * (len(stages) - 1) * hop
-    if c.schedule == "interleaved" and c.vp > 1:
+    if c.schedule == "interleaved":
         return m * slowest + (ramp + hops) / c.vp
+    weights = [stage.weights for stage in stages]
     if c.schedule == "zb-1p":
-        freed = 2 * sum(stage.weights for stage in stages[1:])
-        return m * slowest + max(0.0, ramp - freed) + hops
+        spare = 2 * (sum(weights) - max(weights))
+        return m * slowest + max(0.0, ramp - spare) + hops
     if c.schedule in ("zb-2p", "zb-v"):
-        freed = 3 * sum(stage.weights for stage in stages[1:])
-        return m * slowest + max(0.0, ramp - freed) + hops
+        chain = [work - weight for work, weight in zip(works, weights, strict=True)]
+        ends = sum(chain) + (m - 1) * max(chain) + min(weights)
+        return max(m * slowest, ends) + hops
     return m * slowest + ramp + hops

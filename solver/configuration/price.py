@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from solver.configuration.configuration import Configuration
 from solver.configuration.memory import PeakMemory, predict_memory
@@ -21,4 +21,6 @@ class Price:
 def price(configuration: Configuration) -> Price:
     """The price on the device of the hardware library that the configuration names."""
     device = device_physics(configuration.device)
-    return Price(predict_step(configuration, device), predict_memory(configuration, device))
+    memory = predict_memory(configuration, device)
+    settled = replace(configuration, recompute=memory.recompute)
+    return Price(predict_step(settled, device), memory)

@@ -52,6 +52,7 @@ PER_PARAMETER = re.compile(r"fsdp-?2|per-parameter", re.IGNORECASE)
 FP8_GATHER = re.compile(r"\b(fp|f|float)8 all-?gather|tensorwise", re.IGNORECASE)
 TENSOR = re.compile(r"\btp\b")
 ASYNC_TENSOR = re.compile(r"async[- ]?tp|tp[- ]?async")
+VENDOR = re.compile(r"\bTE\b|transformer[- ]engine|\brelease \d\d\.\d\d", re.IGNORECASE)
 EFA = re.compile(r"\bEFA\b")
 WIDE_GRADIENTS = re.compile(r"(fp32|float32) (main )?grad", re.IGNORECASE)
 FLASH = re.compile(r"flash|sdpa|flexattn|fused attention|cudnn attention", re.IGNORECASE)
@@ -111,6 +112,7 @@ def read_configuration(row: Mapping[str, str], remarks: str = "") -> Configurati
         runtime=runtime,
         compiled=runtime == "megatron" or (runtime == "fsdp" and not EAGER.search(words)),
         gather_copies=bool(PER_PARAMETER.search(words)),
+        vendor_kernels=runtime == "megatron" or bool(VENDOR.search(words)),
         fp8_gather=bool(FP8_GATHER.search(words)),
         release=release_of(words),
         token_drop="tokendrop" in words.lower(),

@@ -9,10 +9,15 @@ STEP: dict[str, float] = {
     "tensor_overlap": 0.6,
     # passes over memory of chains that are not fused, by those that are
     "eager_passes": 2.2,
+    "early_passes": 1.5,
     # attention kernels of PyTorch by those of the vendor
     "attention_portable": 1.3,
     # ZeRO-3 by broadcasts: share of one network card's rate
-    "deepspeed_rail": 0.66,
+    "deepspeed_rail": 0.73,
+    # share of compute that its messages do not hide
+    "deepspeed_exposed": 0.35,
+    # passes over logits by those of `head.py`
+    "loss_passes": 1.0,
     # share of a layer's forward that selective recompute of PyTorch modules repeats
     "selective_share": 0.5,
     # every owner's broadcast of its updated parameters
