@@ -14,8 +14,9 @@ def chunks_of(
 ) -> tuple[Mapping[str, int], tuple[Assumption, ...]]:
     """The chunk of every unit, numbered over the whole pipeline.
 
-    Layers are dealt out evenly in order, the first chunks one more where they do not divide; what
-    comes before the layers goes to the first chunk and what comes after to the last. A pin on a
+    Layers are dealt out evenly in order; where they do not divide, those in the middle have one
+    more, since the ends hold the embedding and the head. What comes before the layers goes to the
+    first chunk and what comes after to the last. A pin on a
     stage moves a unit to the chunk of that stage that is nearest to where it would be.
     """
     units = spec.graph.units
@@ -45,7 +46,8 @@ def chunks_of(
 def _even(layers: int, chunks: int) -> list[int]:
     """The chunk of every layer."""
     least, more = divmod(layers, chunks)
-    return [c for c in range(chunks) for _ in range(least + (c < more))]
+    start = (chunks - more) // 2
+    return [c for c in range(chunks) for _ in range(least + (start <= c < start + more))]
 
 
 def _is_after(name: str, units: Sequence[Unit], layers: Sequence[str]) -> bool:
