@@ -9,7 +9,7 @@ from solver.configuration.memory_terms.activations import layer_bytes, working_b
 from solver.configuration.memory_terms.communication import bucket_bytes, transfer_bytes
 from solver.configuration.memory_terms.gathered import gathered_layer_bytes, held_gather_bytes
 from solver.configuration.memory_terms.logits import logits_bytes
-from solver.configuration.memory_terms.optimizer_step import step_bytes
+from solver.configuration.memory_terms.optimizer_step import copied_bytes, step_bytes
 from solver.configuration.memory_terms.reserve import (
     context_bytes,
     fragmentation_bytes,
@@ -24,8 +24,8 @@ RECOMPUTES: tuple[Recompute, ...] = ("none", "selective", "full")
 
 @dataclass(frozen=True)
 class StageMemory:
-    """Bytes on one device of a stage, at the peak of its passes; `step` instead of what the passes
-    need (activations to communication) where the optimizer step is the peak."""
+    """Bytes on one device of a stage. A layer is recomputed when the logits are gone, and the step
+    comes when the passes are over: of each only the larger is at the peak."""
 
     stage: int
     parameters: float
@@ -48,7 +48,7 @@ class StageMemory:
     @property
     def live(self) -> float:
         """What tensors hold at the peak."""
-        passes = self.activations + self.recomputed + self.logits + self.gathered
+        passes = self.activations + max(self.recomputed, self.logits) + self.gathered
         return self.states + max(passes + self.communication, self.step)
 
     @property
@@ -133,6 +133,6 @@ def _stage(configuration: Configuration, load: StageLoad, device: DevicePhysics)
         gathered=gathered_layer_bytes(c, load, params),
         communication=bucket_bytes(c, params) + transfer_bytes(c),
         step=step_bytes(c, params),
-        held=held_gather_bytes(c, load, device),
-        reserve=fragmentation_bytes(activations + recomputed + logits, device),
+        held=held_gather_bytes(c, load, device) + copied_bytes(c, params),
+        reserve=fragmentation_bytes(activations + max(recomputed, logits), device),
     )

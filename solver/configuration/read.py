@@ -47,6 +47,7 @@ CONTAINER = re.compile(r"^2\d\.\d\d")
 ACCUMULATED = re.compile(r"\b(?:grad_acc(?:um)?(?:ulation)?|micro_num|GA)=(\d+)")
 OFFLOADED = re.compile(r"offload\w*=True|activations? (?:are )?offloaded", re.IGNORECASE)
 EAGER = re.compile(r"\beager\b|nocompile|full_shard|no compile", re.IGNORECASE)
+COMPILES = re.compile(r"\+ ?compile\b|torch\.compile", re.IGNORECASE)
 DISPATCHER = re.compile(r"deep-?ep|hybrid-?ep", re.IGNORECASE)
 PER_PARAMETER = re.compile(r"fsdp-?2|per-parameter", re.IGNORECASE)
 FP8_GATHER = re.compile(r"\b(fp|f|float)8 all-?gather|tensorwise", re.IGNORECASE)
@@ -110,7 +111,7 @@ def read_configuration(row: Mapping[str, str], remarks: str = "") -> Configurati
         **_gradient_bytes(precision, sharding, runtime, words),
         **_overlaps(row, sharding, runtime),
         runtime=runtime,
-        compiled=runtime == "megatron" or (runtime == "fsdp" and not EAGER.search(words)),
+        compiled=_compiled(runtime, words),
         gather_copies=bool(PER_PARAMETER.search(words)),
         vendor_kernels=runtime == "megatron" or bool(VENDOR.search(words)),
         fp8_gather=bool(FP8_GATHER.search(words)),
@@ -124,6 +125,13 @@ def read_configuration(row: Mapping[str, str], remarks: str = "") -> Configurati
         inter_node_bytes_per_s=network_bytes_per_s(f"{text(row, 'notes')} {remarks}", per_node),
         activations_offloaded=bool(OFFLOADED.search(words)),
     )
+
+
+def _compiled(runtime: Runtime, words: str) -> bool:
+    """Megatron's modules are fused; PyTorch's are compiled unless a word says that they are not."""
+    if runtime == "fsdp":
+        return bool(COMPILES.search(words)) or not EAGER.search(words)
+    return runtime == "megatron"
 
 
 def _expert_degree(architecture: Architecture, degrees: Degrees, words: str) -> int:

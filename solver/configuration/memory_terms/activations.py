@@ -16,10 +16,11 @@ normalisations, of the first products of attention and block (2 h each), masks o
 core (5 a s: softmax, its dropout's mask and output). Assumed beside the paper:
 
 * Flash kernels keep one number of four bytes per head instead of the core; models of that age have
-  no dropout.
+  no dropout. Megatron's BF16 models (NeMo) recompute the core where their kernels do not fuse it.
 * A gate adds its product; its activation function's output is kept too, unless that is fused.
-* PyTorch's modules, not compiled, take a root-mean-square norm in four bytes (4 h more each) and
-  repeat keys and values to all heads; nanotron's copy queries, keys and values after the rotation.
+* PyTorch's modules repeat keys and values to all heads; not compiled, they take a root-mean-square
+  norm in four bytes (4 h more each). nanotron's copy queries, keys, values and context into the
+  layout of their kernels.
 * With experts a token is kept once per expert that it meets: its input, the block's inner values
   and its output; PyTorch's modules copy it before and after each of exchange, sorting and padding,
   and weigh it in four bytes (18 h).
@@ -86,10 +87,10 @@ def _cut_part(configuration: Configuration) -> float:
     values = a.heads * a.value_dim if a.latent else keys
     context = a.heads * a.value_dim
     per_token = HALF * (queries + keys + values + context)
-    if not c.compiled and c.runtime == "fsdp":
+    if c.runtime == "fsdp":
         per_token += HALF * 2 * (a.heads - a.kv_heads) * a.head_dim
     if c.runtime == "nanotron":
-        per_token += HALF * (queries + keys + values)
+        per_token += HALF * (queries + keys + values + context)
     mixtures = a.moe_layers / a.layers
     per_token += (1 - mixtures) * _block(c, a.ffn)
     if mixtures:
@@ -109,16 +110,18 @@ def _block(configuration: Configuration, width: int) -> float:
 def _core(configuration: Configuration) -> float:
     """The attention core on one device: scores, or the one number per row of a flash kernel."""
     a, c = configuration.architecture, configuration
-    per_token = 4.0 * a.heads if c.attention == "flash" else 5.0 * a.heads * c.seq_len
+    kept = c.attention == "unfused" and c.precision == "fp16"
+    per_token = 5.0 * a.heads * c.seq_len if kept else 4.0 * a.heads
     return per_token * c.tokens_per_micro_batch / c.tp
 
 
 def _every_second_product(configuration: Configuration) -> float:
     """PyTorch's selective recompute per operator: the layer's input, attention's output and every
-    second matrix product are kept (torchtitan, selective_ac_option = op)."""
+    second matrix product are kept (torchtitan, selective_ac_option = op); a sum of the residual
+    stream too where nothing is compiled."""
     a, c = configuration.architecture, configuration
     projections = a.heads * a.head_dim + 2 * a.kv_heads * a.head_dim
     blocks = a.ffn if not a.moe_layers else a.topk * a.moe_ffn + a.shared_ffn
     cut = HALF * (a.heads * a.value_dim + (projections + (2 if a.glu else 1) * blocks) / 2)
-    whole = HALF * (a.hidden + 2 * a.hidden / 2)
+    whole = HALF * a.hidden * (2 if c.compiled else 3)
     return c.tokens_per_micro_batch * (cut / c.tp + whole / _sequence(c))

@@ -1,7 +1,7 @@
 """What is whole for a moment: layers of a sharded model, inputs that tensor parallelism gathers.
 
-FSDP holds the layer that runs and the next, gathered ahead, in two bytes, the gradients of one
-before they are cut, and the tables at both ends throughout (PyTorch's root module). DeepSpeed
+FSDP holds the layer that runs and the next, gathered ahead, in two bytes, the tables at both ends
+throughout (PyTorch's root module), and the gradients of the largest of these before they are cut. DeepSpeed
 gathers matrix by matrix, up to `stage3_max_live_parameters` (1e9) ahead.
 
 nanotron gathers a layer's sequence-parallel input twice (attention and block). The caching
@@ -38,7 +38,8 @@ def gathered_layer_bytes(
     ends = (load.embedding + load.head) * a.vocab * a.hidden / c.tp
     layer = max(0.0, params.common + params.experts - ends) / max(1.0, load.layers)
     layers = min(2.0, load.layers)
-    return 2.0 * (layers * layer + ends) + 2.0 * layer
+    table = a.vocab * a.hidden / c.tp if load.head else 0.0
+    return 2.0 * (layers * layer + ends) + 2.0 * max(layer, table)
 
 
 def held_gather_bytes(
@@ -57,13 +58,15 @@ def _share_held(configuration: Configuration, device: DevicePhysics) -> float:
     most = device.number("gathers_held")
     if c.pp == 1:
         return 1.0 if c.micro_batches > 1 else most
+    if c.tp > 2 * c.devices_per_node:
+        return 0.0
     if c.micro_batches == 1:
         return 1.0
-    if c.tp > 2 * c.devices_per_node:
-        return 0.05
     warm_up = min(most, max(0.0, (c.pp - 2) / c.pp))
     if not _device_is_slower(c, device):
         return warm_up
+    if c.tp > c.devices_per_node:
+        return max(warm_up, 0.5)
     return most if c.micro_batches > c.pp else max(warm_up, 0.25)
 
 
@@ -74,8 +77,7 @@ def _device_is_slower(configuration: Configuration, device: DevicePhysics) -> bo
     tokens = c.tokens_per_micro_batch
     params = (a.params - a.embedding_params - a.head_params) / a.layers
     flops = 6.0 * tokens * (params + a.heads * a.head_dim * c.seq_len) / c.tp
-    link = device.inner if c.tp <= c.devices_per_node else device.outer
     moved = 8 * 2.0 * a.hidden * tokens
     seconds = flops / (0.5 * device.peak_flop_per_s("bf16"))
-    seconds += moved / (device.number("gather_rate") * link.bandwidth_bytes_per_s)
+    seconds += moved / (device.number("gather_rate") * device.inner.bandwidth_bytes_per_s)
     return seconds >= device.number("host_layer_s_per_tensor_rank") * c.tp

@@ -7,7 +7,8 @@ blocks, joins and returns them: then only a share of what is elastic (`elastic_k
 and gathered inputs that wait for a stream) still counts, and the reserve stops at the capacity.
 
 The CUDA context and the channels of the collective library are outside its count. They matter for
-whether a configuration fits, and for figures of the driver: InternEvo's runs print those.
+whether a configuration fits (`context_bytes`), and for figures of the driver, which InternEvo's
+runs print (`driver_bytes`; communication buffers of many groups are in it).
 """
 
 from __future__ import annotations
@@ -28,4 +29,4 @@ def context_bytes(device: DevicePhysics) -> float:
 
 def printed_context_bytes(configuration: Configuration, device: DevicePhysics) -> float:
     """Of those, the bytes that are in the figure which a run prints."""
-    return context_bytes(device) if configuration.runtime == "internevo" else 0.0
+    return device.number("driver_bytes") if configuration.runtime == "internevo" else 0.0

@@ -9,7 +9,8 @@ Micro-batches in flight on stage i of p, with m per step (Narayanan et al., 2019
     ZB-2p          min(2 p - 1, m)
     V-Half, V-Min  min(p / 2 + 1, m), min(p / 3 + 1, m)
 
-On the first stage the interleaved count is the factor 1 + (p - 1) / (p v) of Korthikanti et al.
+Where nobody says how many chunks a stage of an interleaved schedule has, each layer is one. On the
+first stage the interleaved count is the factor 1 + (p - 1) / (p v) of Korthikanti et al.
 (2022), section 4.2.3.
 """
 
@@ -44,8 +45,9 @@ def in_flight(configuration: Configuration, stage: int) -> float:
     c = configuration
     p, m = c.pp, c.micro_batches
     if c.schedule == "interleaved":
-        chunks = 2 * (p - stage - 1) + (c.vp - 1) * p + 1
-        return min(chunks, m * c.vp) / c.vp
+        v = c.vp if c.vp > 1 else max(1, round(c.architecture.layers / p))
+        chunks = 2 * (p - stage - 1) + (v - 1) * p + 1
+        return min(chunks, m * v) / v
     most = {
         "none": 1.0,
         "1f1b": p - stage,
