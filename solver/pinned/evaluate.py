@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dsl.spec import Operator, Recomputed, Spec
 from solver.pinned.cuts import cuts_of
 from solver.pinned.findings import Assumption, OpenError
-from solver.pinned.layouts import shared_layout
+from solver.pinned.layouts import shared_layouts
 from solver.pinned.order import schedule_of
 from solver.pinned.settings import settings_of
 from solver.pinned.stages import chunks_of
@@ -52,7 +52,7 @@ def evaluate_pinned(spec: Spec) -> Evaluated:
     }
     decisions = Decisions(
         operators=operators,
-        tensors={name: shared_layout(name, wiring, own, frame) for name in wiring.shared},
+        tensors=shared_layouts(wiring, own, frame),
         parameters=stored(spec, wiring, own, frame),
         pipeline=tuple(part.name for part in settings.pipeline),
         microbatches=settings.microbatches,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from dsl.spec import Tensor
 from solver.verify.collectives import seconds
@@ -30,32 +31,68 @@ from solver.verify.redistribution import redistribute
 from solver.verify.wiring import Wiring
 
 
-def shared_layout(
-    name: str, wiring: Wiring, shardings: dict[str, Sharding], frame: Frame
-) -> TensorChoice:
-    """The layout of one shared tensor."""
-    tensor = wiring.graph.tensors[name]
-    reads = wiring.readers[name]
-    read = [as_read(r.use, shardings[r.operator.name]) for r in reads]
-    made = [gradient_made(r.use, shardings[r.operator.name]) for r in reads if r.has_gradient]
+@dataclass(frozen=True, slots=True)
+class _Ways:
+    """All that a layout's cost depends on; layers that are alike have equal ones."""
+
+    sizes: tuple[tuple[int, bool], ...]
+    element_bytes: float
+    opaque_bytes: float | None
+    source: Layout | None
+    read: tuple[Layout, ...]
+    made: tuple[Layout, ...]
+
+
+def shared_layouts(
+    wiring: Wiring, shardings: dict[str, Sharding], frame: Frame
+) -> dict[str, TensorChoice]:
+    """The layout of every shared tensor."""
+    known: dict[_Ways, Layout] = {}
+    found = {}
+    for name in wiring.shared:
+        tensor = wiring.graph.tensors[name]
+        ways = _ways(name, wiring, shardings)
+        if ways not in known:
+            known[ways] = min(
+                _candidates(tensor, ways, frame),
+                key=lambda gradient: _cost(tensor, ways, gradient, frame),
+            )
+        found[name] = _choice(tensor, known[ways], frame)
+    return found
+
+
+def _ways(name: str, wiring: Wiring, shardings: dict[str, Sharding]) -> _Ways:
+    tensor, reads = wiring.graph.tensors[name], wiring.readers[name]
     write = wiring.producers.get(name)
     source = None
     if write is not None:
         source = as_produced(write.operator, write.use, shardings[write.operator.name])
+    made: tuple[Layout, ...] = ()
+    if source is not None and tensor.needs_gradient:
+        made = tuple(
+            gradient_made(r.use, shardings[r.operator.name]) for r in reads if r.has_gradient
+        )
+    return _Ways(
+        tuple((dim.size, dim.batch) for dim in tensor.dims),
+        tensor.element_bytes,
+        tensor.opaque_bytes,
+        source,
+        tuple(as_read(r.use, shardings[r.operator.name]) for r in reads),
+        made,
+    )
 
-    def cost(gradient: Layout) -> tuple[float, float]:
-        layout = whole_sums(gradient)
-        moves = [(layout, target) for target in read]
-        if source is not None:
-            moves.append((source, layout))
-            if tensor.needs_gradient and made:
-                moves += [(one, gradient) for one in made]
-                moves.append((gradient, whole_sums(source)))
-        spent = sum(_seconds(tensor, one, other, frame) for one, other in moves)
-        return spent, local_bytes(tensor, layout, frame)
 
-    candidates = _candidates(tensor, [*([] if source is None else [source]), *read], made, frame)
-    return _choice(tensor, min(candidates, key=cost), frame)
+def _cost(tensor: Tensor, ways: _Ways, gradient: Layout, frame: Frame) -> tuple[float, float]:
+    """Seconds of all redistributions through a layout, then the bytes that it holds."""
+    layout = whole_sums(gradient)
+    moves = [(layout, target) for target in ways.read]
+    if ways.source is not None:
+        moves.append((ways.source, layout))
+        if ways.made:
+            moves += [(one, gradient) for one in ways.made]
+            moves.append((gradient, whole_sums(ways.source)))
+    spent = sum(_seconds(tensor, one, other, frame) for one, other in moves)
+    return spent, local_bytes(tensor, layout, frame)
 
 
 def _seconds(tensor: Tensor, one: Layout, other: Layout, frame: Frame) -> float:
@@ -63,11 +100,10 @@ def _seconds(tensor: Tensor, one: Layout, other: Layout, frame: Frame) -> float:
     return sum(seconds(step.collective, step.bytes, step.parts) for step in steps)
 
 
-def _candidates(
-    tensor: Tensor, seen: list[Layout], made: list[Layout], frame: Frame
-) -> Iterator[Layout]:
+def _candidates(tensor: Tensor, ways: _Ways, frame: Frame) -> Iterator[Layout]:
     """Layouts of states that occur at the producer or a reader, or none; sub-axes that everybody
     treats alike change together."""
+    seen, made = [*([] if ways.source is None else [ways.source]), *ways.read], ways.made
     alike: dict[tuple[object, ...], list[int]] = {}
     for a, part in enumerate(frame.parts):
         states = tuple(layout[a] for layout in (*seen, *made))
@@ -76,7 +112,7 @@ def _candidates(
     options = []
     for members in groups:
         possible = {layout[members[0]] for layout in seen} - {PARTIAL} | {NONE}
-        if tensor.needs_gradient and made:
+        if made:
             possible.add(PARTIAL)
         options.append(sorted(possible, reverse=True))
     for chosen in itertools.product(*options):
