@@ -47,7 +47,12 @@ DEVICES: tuple[tuple[str, str], ...] = (
     (r"h100", "h100_sxm"),
     (r"any", "h100_sxm"),
 )
-NETWORKS: tuple[tuple[str, str], ...] = ((r"\befa\b", "efa"), (r"roce", "roce"), (r"tcp", "tcp"))
+NETWORKS: tuple[tuple[str, str], ...] = (
+    (r"efa v[3-9]|p5en|p6", "efa_v3"),
+    (r"\befa\b", "efa"),
+    (r"roce", "roce"),
+    (r"tcp", "tcp"),
+)
 CARDS = re.compile(r"(?:(\d+)\s*x\s*)?(\d+)\s*Gb")
 CEILING = re.compile(r"busbw ceiling ~?([\d.]+)(?:-([\d.]+))? GB/s")
 

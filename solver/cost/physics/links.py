@@ -5,7 +5,9 @@ Numbers a link states by name (bandwidths as shares of the wire rate, latencies 
 - `ring_efficiency`: bus rate of large messages in a ring; `rings_2` ... `rings_8`: rings that a
   group of so many neighbours finds, where links join pairs of devices (none stated: a switch);
 - `base_*_s`, `hop_*_s`: start of a collective, and one hop, for the protocols LL, LL128, Simple;
-- `ll_bytes_per_s`, `ll128_efficiency`: bus rate of LL, share of the ring rate that LL128 keeps;
+- `ring_step_s`: least time of a step of a ring that crosses this network, but for LL;
+- `ll_bytes_per_s`, `ll128_efficiency`: bus rate of LL (half of it among more than two nodes), share
+  of the ring rate that LL128 keeps;
 - `tree_efficiency`: rate of a tree by that of a ring;
 - `switch_reduction_efficiency`, `switch_reduction_s`: reduction inside the switch (NVLS; 0: none),
   `switch_tree_s`: what a tree between nodes adds to its start (NVLSTree);

@@ -42,8 +42,7 @@ def ring_rate(
         return full
     if protocol == "ll128":
         return full * number(fabric.inner, "ll128_efficiency")
-    cap = np.where(
-        crosses, number(fabric.outer, "ll_bytes_per_s"), number(fabric.inner, "ll_bytes_per_s")
-    )
+    outer_cap = number(fabric.outer, "ll_bytes_per_s") / np.where(np.asarray(nodes) > 2, 2, 1)
+    cap = np.where(crosses, outer_cap, number(fabric.inner, "ll_bytes_per_s"))
     slow: Floats = np.minimum(full / 2, cap)
     return slow

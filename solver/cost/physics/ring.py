@@ -3,14 +3,15 @@
 All-gather and reduce-scatter move (n - 1)/n of the buffer over each link in n - 1 steps, all-reduce
 twice that (Patarasuk & Yuan, "Bandwidth optimal all-reduce algorithms for clusters of
 workstations", 2009; nccl-tests, doc/PERFORMANCE.md: bus bandwidth). A rank also copies its own
-share, 1/n of the buffer, between user and wire buffers.
+share, 1/n of the buffer, between user and wire buffers. Where a ring crosses a network whose cards
+answer late, all ranks go at the pace of the crossing: every step takes `ring_step_s` at least.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from solver.cost.physics.links import COPY_PASSES, Fabric, Floats, Number
+from solver.cost.physics.links import COPY_PASSES, Fabric, Floats, Number, number
 from solver.cost.physics.protocols import PROTOCOLS, latency_seconds, ring_rate
 
 
@@ -24,6 +25,8 @@ def ring_seconds(
 ) -> Floats:
     """`rounds` 1: all-gather or reduce-scatter; 2: all-reduce; of `size_bytes` in all."""
     ranks = np.asarray(ranks_per_node, dtype=np.float64) * nodes
+    crosses = np.asarray(nodes) > 1
+    steps = np.where(crosses, rounds * (ranks - 1) * number(fabric.outer, "ring_step_s"), 0.0)
     outer_hops = rounds * (np.asarray(nodes, dtype=np.float64) - 1)
     inner_hops = rounds * (ranks - 1) - outer_hops
     wire_bytes = rounds * (ranks - 1) / ranks * size_bytes
@@ -32,6 +35,8 @@ def ring_seconds(
     for protocol in PROTOCOLS:
         rate = ring_rate(protocol, ranks_per_node, nodes, groups, fabric)
         latency = latency_seconds(protocol, inner_hops, outer_hops, fabric)
+        if protocol != "ll":
+            latency = np.maximum(latency, steps)
         best = np.minimum(best, latency + wire_bytes / rate)
     seconds: Floats = best + copy
     return seconds

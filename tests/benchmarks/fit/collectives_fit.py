@@ -57,7 +57,7 @@ START: dict[str, dict[str, float]] = {
         "hop_ll_s": 5e-6,
         "hop_ll128_s": 8e-6,
         "hop_simple_s": 14e-6,
-        "ll_bytes_per_s": 22e9,
+        "ll_bytes_per_s": 44e9,
     },
 }
 
