@@ -4,7 +4,8 @@ All-gather and reduce-scatter move (n - 1)/n of the buffer over each link in n -
 twice that (Patarasuk & Yuan, "Bandwidth optimal all-reduce algorithms for clusters of
 workstations", 2009; nccl-tests, doc/PERFORMANCE.md: bus bandwidth). A rank also copies its own
 share, 1/n of the buffer, between user and wire buffers. Where a ring crosses a network whose cards
-answer late, all ranks go at the pace of the crossing: every step takes `ring_step_s` at least.
+answer late, all ranks go at the pace of the crossing: every step takes `ring_step_s` at least. The
+library does not know that when it chooses its protocol.
 """
 
 from __future__ import annotations
@@ -31,12 +32,13 @@ def ring_seconds(
     inner_hops = rounds * (ranks - 1) - outer_hops
     wire_bytes = rounds * (ranks - 1) / ranks * size_bytes
     copy = np.asarray(size_bytes) / ranks * COPY_PASSES / fabric.memory_bytes_per_s
-    best = np.asarray(np.inf)
+    expected, taken = np.asarray(np.inf), np.asarray(np.inf)
     for protocol in PROTOCOLS:
         rate = ring_rate(protocol, ranks_per_node, nodes, groups, fabric)
         latency = latency_seconds(protocol, inner_hops, outer_hops, fabric)
-        if protocol != "ll":
-            latency = np.maximum(latency, steps)
-        best = np.minimum(best, latency + wire_bytes / rate)
-    seconds: Floats = best + copy
+        slow = latency if protocol == "ll" else np.maximum(latency, steps)
+        better = latency + wire_bytes / rate < expected
+        taken = np.where(better, slow + wire_bytes / rate, taken)
+        expected = np.where(better, latency + wire_bytes / rate, expected)
+    seconds: Floats = taken + copy
     return seconds
