@@ -25,10 +25,10 @@ T = 1e12
 SHARED: dict[str, float] = {
     "launch_s": 3e-6,
     # matmul.py: fitted to 183 products on A100 (op_simumax_a100)
-    "tile_ramp_elements": 98.0,
-    "tile_loss_elements": 39.0,
-    "wave_rounding": 0.68,
-    "epilogue_exposed": 0.4,
+    "tile_ramp_elements": 56.0,
+    "tile_loss_elements": 35.0,
+    "wave_rounding": 0.6,
+    "epilogue_exposed": 0.47,
     "memory_efficiency": 0.85,
     "matmul_efficiency_bf16": 0.78,
     "matmul_efficiency_fp16": 0.78,
