@@ -3,7 +3,7 @@ visible, what it recomputes, and the waits for the host.
 
 Tensor-parallel collectives of the forward are waited for; those of the backward run beside the
 gradients of weights (Megatron-LM's asynchronous reductions; not those of 2021, whose attention was
-unfused). Kernels cut in pieces hide a share of both (`tensor_overlap`, user buffers or asynchronous
+unfused, nor nanotron's, which one hardware queue holds back). Kernels cut in pieces hide a share of both (`tensor_overlap`, user buffers or asynchronous
 tensor parallelism). The ring of context parallelism runs beside the attention core.
 """
 
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from solver.configuration.configuration import Configuration
 from solver.configuration.host import host_layer_seconds, host_pipeline_seconds
-from solver.configuration.layer import LayerTime
+from solver.configuration.layer import LayerTime, feed_forward, linears
 from solver.configuration.moe import mixed_layer
 from solver.configuration.tensor_parallel import (
     LayerCollectives,
@@ -23,6 +23,7 @@ from solver.configuration.tensor_parallel import (
 from solver.cost.physics.links import Fabric
 from solver.cost.physics.overlap import exposed_seconds
 from solver.cost.physics.parameters import DevicePhysics
+from solver.cost.physics.pointwise import pointwise_seconds
 
 
 class LayerStep(NamedTuple):
@@ -53,8 +54,18 @@ def layer_step(configuration: Configuration, device: DevicePhysics, wires: Fabri
     again = recomputed(c, layer, device)
     again_tensor = ahead / c.recompute_every if c.recompute == "full" else 0.0
 
-    forward = layer.forward + ahead + ring_ahead + 2 * exchange
-    backward = layer.backward + weights + again + again_tensor + back + ring_back + 2 * exchange
+    adapters = adapters_seconds(c, device)
+    forward = adapters + layer.forward + ahead + ring_ahead + 2 * exchange
+    backward = (
+        2 * adapters
+        + layer.backward
+        + weights
+        + again
+        + again_tensor
+        + back
+        + ring_back
+        + 2 * exchange
+    )
     held_forward = host_layer_seconds(c, device, tensor.calls_forward, backward=False)
     held_backward = host_layer_seconds(c, device, tensor.calls_backward, backward=True)
     if c.recompute == "full":
@@ -66,7 +77,7 @@ def layer_step(configuration: Configuration, device: DevicePhysics, wires: Fabri
         forward=forward * stretch,
         backward=backward * stretch,
         weights=weights,
-        compute=layer.forward + layer.backward + weights,
+        compute=layer.forward + layer.backward + weights + 3 * adapters,
         recompute=again,
         tensor=ahead + back + again_tensor,
         context=ring_ahead + ring_back,
@@ -92,6 +103,20 @@ def recomputed(configuration: Configuration, layer: LayerTime, device: DevicePhy
     return 0.0
 
 
+def adapters_seconds(configuration: Configuration, device: DevicePhysics) -> float:
+    """Seconds forward of low-rank adapters beside every linear layer (Hu et al., 2021), which only
+    move memory: the input is read once more; their output is written, and read, scaled and added to
+    the layer's (four passes)."""
+    c = configuration
+    if not c.frozen_base:
+        return 0.0
+    a = c.architecture
+    rows = (*linears(a, c.tp), *feed_forward(a.hidden, a.ffn, a.glu, c.tp))
+    values = sum(inputs + 4 * outputs for inputs, outputs in rows)
+    moved = c.activation_bytes * c.tokens_per_micro_batch * values
+    return float(pointwise_seconds(moved, device, 5.0 * len(rows)))
+
+
 def _visible_tensor(
     configuration: Configuration,
     tensor: LayerCollectives,
@@ -101,6 +126,8 @@ def _visible_tensor(
     """Visible seconds of tensor-parallel collectives, forward and backward."""
     c = configuration
     forward, backward = tensor.forward, tensor.backward
+    if c.runtime == "nanotron":
+        return forward, backward
     if c.sequence_parallel or c.attention == "flash":
         backward = float(exposed_seconds(backward, weights, device))
     if c.overlap_tensor and c.sequence_parallel:

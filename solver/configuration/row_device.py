@@ -37,6 +37,7 @@ PER_NODE = re.compile(
 PER_DEVICE = re.compile(
     r"(\d+) ?Gb(?:ps|/s|it/s)?(?: [A-Za-z]+)? per (?:GPU|device)", re.IGNORECASE
 )
+BANDWIDTH = re.compile(r"inter_node_bandwidth (\d+) ?Gbps", re.IGNORECASE)
 BITS_PER_BYTE, GIGA = 8, 1e9
 
 
@@ -71,4 +72,6 @@ def network_bytes_per_s(remarks: str, per_node: int) -> float | None:
         return int(match[1]) * GIGA / BITS_PER_BYTE
     if match := PER_NODE.search(remarks):
         return int(match[1] or 1) * int(match[2]) * GIGA / BITS_PER_BYTE / per_node
+    if match := BANDWIDTH.search(remarks):
+        return int(match[1]) * GIGA / BITS_PER_BYTE / per_node
     return None

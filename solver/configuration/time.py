@@ -140,14 +140,15 @@ def _visible_traffic(
     device: DevicePhysics,
 ) -> float:
     """Seconds of the gradient reduction and of the gathers of updated parameters that no compute
-    hides. InternEvo's owners broadcast their parameters one after another."""
+    hides: all of nanotron's, which one hardware queue holds back. InternEvo's owners broadcast
+    their parameters one after another."""
     c = configuration
     if c.frozen_base:
         return 0.0
     gradients, parameters = traffic.gradients, traffic.parameters
-    if c.overlap_gradients:
+    if c.overlap_gradients and c.runtime != "nanotron":
         gradients = float(exposed_seconds(gradients, layers * one.backward, device))
-    if c.overlap_gathers:
+    if c.overlap_gathers and c.runtime != "nanotron":
         parameters = float(exposed_seconds(parameters, layers * one.forward, device))
     if c.runtime == "internevo" and c.shard == "zero1":
         parameters += c.shard_group * device.number("broadcast_s")

@@ -29,9 +29,9 @@ STEP: dict[str, float] = {
     "host_backward_ratio": 1.5,
     "host_collective_s": 0.01e-3,
     "host_rank_s": 0.0,
-    "pipeline_wait_s": 5e-3,
-    "pipeline_wait_rank_s": 2.2e-3,
-    "pipeline_wait_pair_s": 0.055e-3,
+    "pipeline_wait_s": 4.8e-3,
+    "pipeline_wait_rank_s": 1.75e-3,
+    "pipeline_wait_pair_s": 0.056e-3,
     "hooked_wait_s": 0.52,
     "optimizer_passes": 1.0,
 }
