@@ -1,8 +1,8 @@
 """What is whole for a moment: layers of a sharded model, inputs that tensor parallelism gathers.
 
 FSDP holds the layer that runs and the next, gathered ahead, in two bytes, the tables at both ends
-throughout (PyTorch's root module), and the gradients of the largest of these before they are cut. DeepSpeed
-gathers matrix by matrix, up to `stage3_max_live_parameters` (1e9) ahead.
+throughout (PyTorch's root module), and the gradients of the largest of these before they are cut.
+DeepSpeed gathers matrix by matrix, up to `stage3_max_live_parameters` (1e9) ahead.
 
 nanotron gathers a layer's sequence-parallel input twice (attention and block). The caching
 allocator cannot use such a buffer again until the communication stream has passed it
@@ -59,7 +59,7 @@ def _share_held(configuration: Configuration, device: DevicePhysics) -> float:
     if c.pp == 1:
         return 1.0 if c.micro_batches > 1 else most
     if c.tp > 2 * c.devices_per_node:
-        return 0.0
+        return 0.02
     if c.micro_batches == 1:
         return 1.0
     warm_up = min(most, max(0.0, (c.pp - 2) / c.pp))
