@@ -231,7 +231,7 @@ def _overlaps(row: Mapping[str, str], sharding: Sharding, runtime: Runtime) -> d
         "overlap_gradients": gradients,
         "overlap_gathers": gradients,
         "overlap_tensor": bool(tensor) and not silent,
-        "overlap_pipeline": bool(re.search(r"\bpp\b", words)),
+        "overlap_pipeline": bool(re.search(r"\bpp\b", words)) and (positive(row, "vp") or 1) > 1,
     }
 
 
