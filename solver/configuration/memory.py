@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from solver.configuration.configuration import Configuration, Recompute
-from solver.configuration.memory_terms.activations import layer_bytes, working_bytes
+from solver.configuration.memory_terms.activations import (
+    layer_bytes,
+    pending_bytes,
+    working_bytes,
+)
 from solver.configuration.memory_terms.communication import bucket_bytes, transfer_bytes
 from solver.configuration.memory_terms.gathered import gathered_layer_bytes, held_gather_bytes
 from solver.configuration.memory_terms.logits import logits_bytes
@@ -19,6 +23,23 @@ from solver.configuration.memory_terms.stage import StageLoad, stage_loads
 from solver.configuration.memory_terms.states import stage_params, state_bytes
 from solver.cost.physics.parameters import DevicePhysics
 
+# How each term is known: `formula` of a paper or of a tensor's size, `assumed` of the software,
+# `fitted` to printed figures.
+KNOWN = {
+    "parameters": "formula",
+    "gradients": "formula",
+    "optimizer": "formula",
+    "activations": "formula",
+    "recomputed": "formula",
+    "logits": "assumed",
+    "gathered": "assumed",
+    "communication": "assumed",
+    "step": "fitted",
+    "held": "fitted",
+    "reserve": "fitted",
+}
+# Layers whose offloaded activations are on the device: the one that runs, and the next.
+OFFLOADED_KEPT = 2.0
 RECOMPUTES: tuple[Recompute, ...] = ("none", "selective", "full")
 
 
@@ -121,7 +142,10 @@ def _peak(configuration: Configuration, device: DevicePhysics) -> PeakMemory:
 def _stage(configuration: Configuration, load: StageLoad, device: DevicePhysics) -> StageMemory:
     c = configuration
     params = stage_params(c, load)
-    activations = load.layers * load.in_flight * layer_bytes(c)
+    kept = load.layers * load.in_flight
+    if c.activations_offloaded:
+        kept = min(kept, OFFLOADED_KEPT)
+    activations = kept * layer_bytes(c) + load.layers * pending_bytes(c)
     recomputed = working_bytes(c)
     logits = logits_bytes(c) if load.head else 0.0
     return StageMemory(

@@ -51,6 +51,18 @@ def working_bytes(configuration: Configuration) -> float:
     return max(0.0, _whole_layer(c) - layer_bytes(c)) if c.recompute != "none" else 0.0
 
 
+def pending_bytes(configuration: Configuration) -> float:
+    """Gradients of a layer's products that wait for its weights' gradients, where a schedule
+    computes those apart (Qi et al., 2024): one micro-batch between the two passes."""
+    a, c = configuration.architecture, configuration
+    if not c.schedule.startswith("zb"):
+        return 0.0
+    projections = (a.heads + 2 * a.kv_heads) * a.head_dim
+    cut = projections + (2 if a.glu else 1) * (a.topk * a.moe_ffn + a.shared_ffn or a.ffn)
+    whole = 2 * a.hidden
+    return c.activation_bytes * c.tokens_per_micro_batch * (cut / c.tp + whole / _sequence(c))
+
+
 def input_bytes(configuration: Configuration) -> float:
     """Bytes of a layer's input on one device."""
     c = configuration
