@@ -10,9 +10,10 @@ from __future__ import annotations
 import numpy as np
 
 from solver.cost.physics.links import Fabric, Floats, Number, number
-from solver.cost.physics.tree import depth, network_tree_rate
+from solver.cost.physics.tree import crossing_rate, depth
 
-# The tree between nodes keeps this share of the network (NCCL's tuner: 160 of 200 GB/s).
+# The tree between nodes keeps this share of half the network (NCCL's tuner: 160 of 200 GB/s); of
+# two nodes each sends its buffer once.
 TREE_SHARE = 0.8
 
 
@@ -26,8 +27,8 @@ def switch_reduction_seconds(
         shape = np.broadcast_shapes(*(np.shape(v) for v in (size_bytes, ranks, nodes, groups)))
         return np.full(shape, np.inf)
     inner = fabric.inner.bandwidth_bytes_per_s * efficiency * ranks / (ranks + 1)
-    network = network_tree_rate(ranks, nodes, groups, fabric)
-    network = np.where(np.asarray(nodes) > 2, TREE_SHARE, 1.0) * network
+    share = np.where(np.asarray(nodes) > 2, TREE_SHARE / 2, 1.0)
+    network = share * crossing_rate(ranks, nodes, groups, fabric)
     outer_hops = 2 * depth(nodes)
     crosses = np.asarray(nodes) > 1
     latency = (
