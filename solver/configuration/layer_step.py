@@ -3,8 +3,9 @@ visible, what it recomputes, and the waits for the host.
 
 Tensor-parallel collectives of the forward are waited for; those of the backward run beside the
 gradients of weights (Megatron-LM's asynchronous reductions; not those of 2021, whose attention was
-unfused, nor nanotron's, which one hardware queue holds back). Kernels cut in pieces hide a share of both (`tensor_overlap`, user buffers or asynchronous
-tensor parallelism). The ring of context parallelism runs beside the attention core.
+unfused, nor nanotron's, which one hardware queue holds back). Kernels cut in pieces hide a share of
+both (`tensor_overlap`, user buffers or asynchronous tensor parallelism). The ring of context
+parallelism runs beside the attention core.
 """
 
 from __future__ import annotations
@@ -53,6 +54,8 @@ def layer_step(configuration: Configuration, device: DevicePhysics, wires: Fabri
     ring_back = float(exposed_seconds(context.backward, 2 * layer.core, device))
     again = recomputed(c, layer, device)
     again_tensor = ahead / c.recompute_every if c.recompute == "full" else 0.0
+    if c.recompute == "selective" and c.runtime == "fsdp":
+        again_tensor = ahead / 2  # gathers are repeated, the sums they lead to are kept
 
     adapters = adapters_seconds(c, device)
     forward = adapters + layer.forward + ahead + ring_ahead + 2 * exchange

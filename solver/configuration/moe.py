@@ -18,8 +18,8 @@ devices, models and releases.
 The exchange of a rank's tokens is a plain all-to-all where tokens are dropped, else one that merges
 copies. Three assumptions about software of the Megatron kind:
 
-- an exchange without dropping between nodes of eight waits for its counts on the host up to release
-  25.11 (`host_exchange_s`), less since (`host_exchange_later_s`: kernels that keep counts on the
+- an exchange without dropping in nodes of eight waits for its counts on the host up to release 25.11
+  (`host_exchange_s`), less since (`host_exchange_later_s`: kernels that keep counts on the
   device came with 25.11 to racks, with 26.02 to most nodes of eight);
 - where it crosses nodes and stages have several chunks, it runs beside the compute of another
   micro-batch (`overlap_moe_expert_parallel_comm` of Megatron-Core);

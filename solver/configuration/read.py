@@ -105,7 +105,7 @@ def read_configuration(row: Mapping[str, str], remarks: str = "") -> Configurati
         sequence_parallel=sequence_parallel and degrees.tp > 1,
         recompute=recompute,
         recompute_every=every,
-        recompute_known=bool(text(row, "recompute")),
+        recompute_known=bool(text(row, "recompute")) and " or " not in text(row, "recompute"),
         schedule=schedule_of(text(row, "schedule"), degrees.pp, degrees.vp),
         attention=_attention(architecture, device, precision, runtime, words),
         **_gradient_bytes(precision, sharding, runtime, words),
@@ -116,7 +116,7 @@ def read_configuration(row: Mapping[str, str], remarks: str = "") -> Configurati
         vendor_kernels=runtime == "megatron" or bool(VENDOR.search(words)),
         fp8_gather=bool(FP8_GATHER.search(words)),
         release=release_of(words),
-        token_drop="tokendrop" in words.lower(),
+        token_drop=_drops_tokens(words),
         forced_balance=bool(re.search(r"balanced", f"{words} {remarks}", re.IGNORECASE)),
         frozen_base="LoRA" in words,
         mtp_layers=architecture.prediction_layers,
@@ -132,6 +132,16 @@ def _compiled(runtime: Runtime, words: str) -> bool:
     if runtime == "fsdp":
         return bool(COMPILES.search(words)) or not EAGER.search(words)
     return runtime == "megatron"
+
+
+def _drops_tokens(words: str) -> bool:
+    """Whether tokens beyond an expert's share are dropped: where a word says so, and in the
+    container releases up to 25.09, whose recipes did unless they say "dropless"."""
+    lowered = words.lower()
+    if "tokendrop" in lowered or "dropless" in lowered:
+        return "dropless" not in lowered
+    release = release_of(words)
+    return bool(CONTAINER.match(release)) and release[:5] <= "25.09"
 
 
 def _expert_degree(architecture: Architecture, degrees: Degrees, words: str) -> int:
