@@ -6,7 +6,8 @@ reduce-scatters every micro-batch's gradients. Within a shard group smaller than
 rank holds is all-reduced with its replicas.
 
 Adam moves per parameter of its shard: master, two moments, read and written (24), the gradient (4)
-and the parameter (2); the norm reads gradients once more. FP16 adds unscaling and an overflow check.
+and the parameter (2); the norm reads gradients once more. FP16 adds unscaling and a check of
+overflow.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from solver.cost.physics.pointwise import pointwise_seconds
 ADAM_BYTES = 30.0
 NORM_BYTES = 4.0
 UNSCALE_BYTES = 10.0
-TENSORS_PER_LAYER = 4
 BUCKET_PARAMS = 40e6
 
 
@@ -45,9 +45,9 @@ def step_traffic(
     same, shard, replicas = (group(c, axis) for axis in ("dp_cp", "shard", "replicas"))
     if same.size == 1:
         return StepTraffic(0.0, 0.0, 0.0, 0.0, 0.0)
-    buckets, tensors = reduced_in(c, params, layers), gathered_in(c, params, layers)
+    calls = pieces(c, params, layers)
 
-    def seconds(kind: Kind, size: float, over: Group, calls: float) -> float:
+    def seconds(kind: Kind, size: float, over: Group) -> float:
         if over.size == 1:
             return 0.0
         sharing = max(1, c.devices_per_node // over.ranks_per_node) if over.nodes > 1 else 1
@@ -60,31 +60,26 @@ def step_traffic(
     reduced = params * c.reduced_gradient_bytes
     weight = params * c.activation_bytes
     if c.shard == "none":
-        return StepTraffic(seconds("all_reduce", reduced, same, buckets), 0.0, 0.0, 0.0, 0.0)
+        return StepTraffic(seconds("all_reduce", reduced, same), 0.0, 0.0, 0.0, 0.0)
     if c.runtime == "nanotron":  # reduces whole, whatever it shards
-        scatter = seconds("all_reduce", reduced, same, buckets)
+        scatter = seconds("all_reduce", reduced, same)
     else:
-        scatter = seconds("reduce_scatter", reduced, shard, buckets)
-        scatter += seconds("all_reduce", reduced / shard.size, replicas, buckets)
+        scatter = seconds("reduce_scatter", reduced, shard)
+        scatter += seconds("all_reduce", reduced / shard.size, replicas)
     if c.shard in ("zero1", "zero2"):
-        return StepTraffic(scatter, seconds("all_gather", weight, shard, tensors), 0.0, 0.0, 0.0)
-    gather = seconds("all_gather", weight / (2 if c.fp8_gather else 1), shard, tensors)
+        if c.runtime == "nanotron":  # one coalesced gather
+            calls = 1.0
+        return StepTraffic(scatter, seconds("all_gather", weight, shard), 0.0, 0.0, 0.0)
+    gather = seconds("all_gather", weight / (2 if c.fp8_gather else 1), shard)
     return StepTraffic(0.0, 0.0, gather, gather, scatter)
 
 
-def reduced_in(configuration: Configuration, params: float, layers: float) -> float:
-    """Collectives that reduce a stage's gradients: one per layer where layers are sharded, one per
-    bucket of 40 million otherwise."""
+def pieces(configuration: Configuration, params: float, layers: float) -> float:
+    """Collectives for a stage's parameters or gradients: one per layer where layers are sharded,
+    one per bucket of 40 million otherwise."""
     if configuration.shard == "zero3":
         return layers
     return max(1.0, params / BUCKET_PARAMS)
-
-
-def gathered_in(configuration: Configuration, params: float, layers: float) -> float:
-    """Collectives that gather a stage's parameters: nanotron gathers every tensor on its own."""
-    if configuration.runtime == "nanotron":
-        return layers * TENSORS_PER_LAYER
-    return reduced_in(configuration, params, layers)
 
 
 def copy_seconds(

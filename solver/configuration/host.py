@@ -24,6 +24,18 @@ def host_layer_seconds(
     return once * ratio + calls * wait
 
 
+def host_update_seconds(
+    configuration: Configuration, layers: float, device: DevicePhysics
+) -> float:
+    """Seconds of host time around the update of `layers` layers that nothing hides: a constant, and
+    loops over tensors where an optimizer is sharded by modules that run eagerly."""
+    c = configuration
+    once = device.number("host_step_s")
+    if c.compiled or c.shard not in ("zero1", "zero2"):
+        return once
+    return once + layers * device.number("host_update_layer_s")
+
+
 def host_pipeline_seconds(configuration: Configuration, device: DevicePhysics) -> float:
     """Least seconds of one layer and micro-batch, both directions, in nanotron's pipelines.
 

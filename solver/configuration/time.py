@@ -19,7 +19,7 @@ from solver.configuration.expert_parallel import (
 )
 from solver.configuration.gathers import GatheredLayer, gathered_layer
 from solver.configuration.head import EndTime, embedding_time, head_time
-from solver.configuration.host import host_unsharded_seconds
+from solver.configuration.host import host_unsharded_seconds, host_update_seconds
 from solver.configuration.layer_step import LayerStep, layer_step
 from solver.configuration.pipeline import StageTime, pipeline_seconds
 from solver.configuration.stages import StageShare, stage_shares
@@ -72,7 +72,7 @@ def predict_step(configuration: Configuration, device: DevicePhysics) -> StepTim
     updated = 0.0 if c.frozen_base else optimizer_seconds(c, params, device)
     if experts:
         updated += expert_optimizer_seconds(c, experts, device)
-    updated += device.number("host_step_s")
+    updated += host_update_seconds(c, layers, device)
     return StepTime(
         total=piped + visible + updated,
         compute=m * layers * one.compute,
