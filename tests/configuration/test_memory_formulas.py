@@ -12,6 +12,7 @@ from solver.configuration.architecture import Architecture
 from solver.configuration.configuration import Configuration, Recompute, Shard
 from solver.configuration.known import known_architectures
 from solver.configuration.memory_terms.activations import layer_bytes
+from solver.configuration.memory_terms.gathered import gathered_layer_bytes
 from solver.configuration.memory_terms.logits import logits_bytes
 from solver.configuration.memory_terms.stage import in_flight, stage_loads
 from solver.configuration.memory_terms.states import bytes_per_param, stage_params, state_bytes
@@ -221,3 +222,16 @@ def test_logits_are_divided_by_tensor_parallelism() -> None:
     one = configuration(replace(GPT, vocab=50257), precision="bf16", tp=1)
     assert logits_bytes(one) == 8 * 2048 * 50304
     assert logits_bytes(replace(one, tp=4)) == 8 * 2048 * 50688 / 4
+
+
+def test_a_sharded_stage_of_a_pipeline_stays_whole() -> None:
+    """Two bytes of weight and two of gradient for every parameter; else two layers at a time."""
+    c = configuration(GPT, precision="bf16", shard="zero3", runtime="fsdp", shard_group=8, dp=8)
+    piped = replace(c, pp=2, devices=16)
+    first = stage_loads(piped)[0]
+    params = stage_params(piped, first)
+    assert gathered_layer_bytes(piped, first, params) == 4 * params.common
+    (load,) = stage_loads(c)
+    layer, table = GPT.dense_layer_params, GPT.vocab * GPT.hidden
+    found = gathered_layer_bytes(c, load, stage_params(c, load))
+    assert found == pytest.approx(2 * (2 * layer + table) + 2 * table, rel=0.01)

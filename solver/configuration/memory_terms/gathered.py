@@ -2,6 +2,8 @@
 
 FSDP holds the layer that runs and the next, gathered ahead, in two bytes, the tables at both ends
 throughout (PyTorch's root module), and the gradients of the largest of these before they are cut.
+In a pipeline it gathers once per step: a stage's parameters stay whole, and so do their gradients,
+until the last micro-batch (torchtitan's `reshard_after_forward` by default).
 DeepSpeed gathers matrix by matrix, up to `stage3_max_live_parameters` (1e9) ahead.
 
 nanotron gathers a layer's sequence-parallel input twice (attention and block). The caching
@@ -35,9 +37,12 @@ def gathered_layer_bytes(
     a = c.architecture
     if c.runtime == "deepspeed":
         return 2.0 * max(MAX_LIVE, a.hidden * max(a.ffn, a.moe_ffn) * 2.0)
-    ends = (load.embedding + load.head) * a.vocab * a.hidden / c.tp
+    tables = load.embedding + load.head - (a.tied and load.embedding and load.head)
+    ends = tables * a.vocab * a.hidden / c.tp
     layer = max(0.0, params.common + params.experts - ends) / max(1.0, load.layers)
     layers = min(2.0, load.layers)
+    if c.pp > 1:
+        return 2.0 * 2.0 * params.common + 2.0 * layers * params.experts / max(1.0, load.layers)
     table = a.vocab * a.hidden / c.tp if load.head else 0.0
     return 2.0 * (layers * layer + ends) + 2.0 * max(layer, table)
 
