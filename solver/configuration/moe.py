@@ -13,38 +13,29 @@ Passes over memory, two bytes per element, on top of those of a dense layer (`la
 Experts run as grouped products; each is quantised on its own, a kernel each. Passes over
 rows of experts are chains of kernels that are not fused (padding to a precision's tile, sorting of
 chunks, weights in single precision): they count `expert_passes` times, one number fitted for all
-devices, models and releases.
-
-The exchange of a rank's tokens is a plain all-to-all where tokens are dropped, else one that merges
-copies. Three assumptions about software of the Megatron kind:
-
-- an exchange without dropping in nodes of eight waits for its counts on the host up to release 25.11
-  (`host_exchange_s`), less since (`host_exchange_later_s`: kernels that keep counts on the
-  device came with 25.11 to racks, with 26.02 to most nodes of eight);
-- where it crosses nodes and stages have several chunks, it runs beside the compute of another
-  micro-batch (`overlap_moe_expert_parallel_comm` of Megatron-Core);
-- tokens are routed evenly by force in benchmarks that say so; else `expert_imbalance` counts.
+devices, models and releases. Tokens are routed evenly by force in benchmarks that say so; else the
+fullest rank's load counts (`expert_imbalance`).
 """
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 from solver.configuration.configuration import Configuration
-from solver.configuration.groups import place
 from solver.configuration.layer import LayerTime, dense_layer, feed_forward, linears, priced
-from solver.cost.physics.expert_exchange import distinct_bins, expert_exchange_seconds
+from solver.configuration.moe_exchange import (
+    exchange_overlaps,
+    exchange_seconds,
+    host_wait_seconds,
+    local_tokens,
+)
+from solver.cost.physics.expert_exchange import distinct_bins
 from solver.cost.physics.grouped import grouped_matmul_seconds
-from solver.cost.physics.links import fabric
 from solver.cost.physics.overlap import exposed_seconds
 from solver.cost.physics.parameters import DevicePhysics
 from solver.cost.physics.pointwise import pointwise_seconds
 from solver.cost.physics.precisions import is_quantised
 from solver.cost.physics.quantisation import quantise_seconds
-
-LAST_HOST_COUNTS = (25, 11)
-DATED = re.compile(r"(\d\d)\.(\d\d)")
 
 
 class MoeLayerTime(NamedTuple):
@@ -96,11 +87,6 @@ def mixed_layer(configuration: Configuration, device: DevicePhysics) -> MoeLayer
     pairs = zip(dense, mixture.compute, strict=True)
     mean = LayerTime(*((1 - share) * one + share * other for one, other in pairs))
     return MoeLayerTime(mean, share * mixture.exchange)
-
-
-def local_tokens(configuration: Configuration) -> float:
-    """Tokens that one rank routes: its share of the sequence."""
-    return configuration.tokens_per_micro_batch / configuration.tp
 
 
 def expert_rows(configuration: Configuration) -> float:
@@ -163,36 +149,3 @@ def permutation_seconds(configuration: Configuration, device: DevicePhysics) -> 
     moved = 2 * 2.0 * a.hidden * (received + expert_rows(c))
     moved += 2.0 * a.hidden * (received + local_tokens(c))
     return device.number("expert_passes") * float(pointwise_seconds(moved, device, launches=4))
-
-
-def exchange_seconds(configuration: Configuration, device: DevicePhysics) -> float:
-    """Seconds of one dispatch or combine among the ranks of an expert group, the wait of the host
-    included."""
-    a, c = configuration.architecture, configuration
-    if c.ep == 1:
-        return 0.0
-    group = place(c.ep, c.etp, c.devices_per_node)
-    wires = fabric(device, c.devices_per_node)
-    where = (group.ranks_per_node, group.nodes, wires)
-    merged = not c.token_drop
-    once = expert_exchange_seconds(local_tokens(c), a.topk, a.hidden * 2.0, *where, merged=merged)
-    return float(once) + host_wait_seconds(c, device)
-
-
-def host_wait_seconds(configuration: Configuration, device: DevicePhysics) -> float:
-    """Seconds that one exchange waits for its counts on the host."""
-    c = configuration
-    dated = DATED.match(c.release)
-    if c.token_drop or c.runtime != "megatron" or c.devices_per_node > 8 or not dated:
-        return 0.0
-    year_month = (int(dated[1]), int(dated[2]))
-    return device.number(
-        "host_exchange_s" if year_month <= LAST_HOST_COUNTS else "host_exchange_later_s"
-    )
-
-
-def exchange_overlaps(configuration: Configuration) -> bool:
-    """Whether exchanges run beside the compute of another micro-batch."""
-    c = configuration
-    crosses = place(c.ep, c.etp, c.devices_per_node).nodes > 1
-    return crosses and c.vp > 1 and c.runtime == "megatron" and not c.token_drop
