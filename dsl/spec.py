@@ -7,7 +7,7 @@ order. Every pin, limit and operator carries the span and the name the user know
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from dsl.formula import Formula
@@ -23,12 +23,13 @@ if TYPE_CHECKING:  # networkx takes 40 ms to import, and few need the graph as o
 class Link:
     """A link between devices. `bandwidth` is bytes/s per device and direction, already times its
     efficiency; `latency` is seconds per message; `among` neighbouring devices it joins (None: any
-    number)."""
+    number). `physics` are numbers of the cost rules by name, also the bandwidth of the wire."""
 
     name: str
     among: int | None
     bandwidth: float
     latency: float
+    physics: Mapping[str, float] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Device:
 
     `flops` maps a precision name to FLOP/s; `memory_bytes` is the capacity, `memory_bandwidth`
     bytes/s, `launch` the least seconds any operator takes; `links` go from fastest to widest.
+    `physics` are numbers of the cost rules by name, peaks without efficiency among them.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Device:
     launch: float
     links: tuple[Link, ...]
     span: Span
+    physics: Mapping[str, float] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from dsl.resolve.models.build import add_instance
 from dsl.resolve.models.graph import GraphBuilder
 from dsl.resolve.modules import Module
 from dsl.resolve.overrides import override_text, take_overrides
+from dsl.resolve.physics import resolve_physics_set
 from dsl.resolve.pins.orders import room
 from dsl.resolve.pins.quantities import objectives
 from dsl.resolve.pins.targets import Model
@@ -102,6 +103,8 @@ class Assembly:
                 resolve_optimizer(statement, module, self._report)
             case syntax.Precision():
                 resolve_precision(statement, module, self._report)
+            case syntax.PhysicsSet():
+                resolve_physics_set(statement, module, self._report)
             case syntax.Kind():
                 check_kind(resolve_kind(statement, module, self._report), self._report)
             case syntax.Model():

@@ -8,6 +8,7 @@ from dsl.resolve import units
 from dsl.resolve.expressions import integer
 from dsl.resolve.fields import efficiency, measure
 from dsl.resolve.modules import Module
+from dsl.resolve.physics import resolve_physics
 from dsl.resolve.report import RejectedError, Reporter
 
 
@@ -19,6 +20,7 @@ def resolve_device(statement: syntax.Device, module: Module, report: Reporter) -
     items = statement.items
     flops: dict[str, float] = {}
     links: list[spec.Link] = []
+    physics: dict[str, float] = {}
     capacity = bandwidth = launch = 0.0
     failed = _repeated(statement, report)
     for item in items:
@@ -29,21 +31,32 @@ def resolve_device(statement: syntax.Device, module: Module, report: Reporter) -
                         item.rate, units.RATE, module, report, "`compute`", positive=True
                     )
                     flops[item.precision.text] = rate * efficiency(item.efficiency, module, report)
+                    physics[f"peak_{item.precision.text}_flop_per_s"] = rate
                 case syntax.DeviceMemory():
-                    capacity, bandwidth = _memory(item, module, report)
+                    capacity, peak, bandwidth = _memory(item, module, report)
+                    physics |= {"memory_bytes": capacity, "memory_bandwidth_bytes_per_s": peak}
                 case syntax.Launch():
                     launch = measure(item.time, units.TIME, module, report, "a launch time")
+                    physics["launch_s"] = launch
                 case syntax.Link():
                     links.append(_link(item, module, report))
+                case syntax.Physics():
+                    pass  # all together, below
         except RejectedError:
             failed = True
+    try:
+        stated = [item for item in items if isinstance(item, syntax.Physics)]
+        physics |= resolve_physics(stated, module, report)
+    except RejectedError:
+        failed = True
     if failed:
         raise RejectedError(statement.name.text)
     if capacity == 0:
         message = f"device `{statement.name.text}` has no `memory`"
         raise report.error("MMP411", message, statement.name.span)
     name = statement.name.text
-    return spec.Device(name, flops, capacity, bandwidth, launch, tuple(links), statement.name.span)
+    span = statement.name.span
+    return spec.Device(name, flops, capacity, bandwidth, launch, tuple(links), span, physics)
 
 
 def _repeated(statement: syntax.Device, report: Reporter) -> bool:
@@ -51,6 +64,8 @@ def _repeated(statement: syntax.Device, report: Reporter) -> bool:
     seen: dict[str, syntax.Compute | syntax.DeviceMemory | syntax.Launch | syntax.Link] = {}
     found = False
     for item in statement.items:
+        if isinstance(item, syntax.Physics):
+            continue
         match item:
             case syntax.Compute(precision=name):
                 key = f"compute {name.text}"
@@ -68,14 +83,17 @@ def _repeated(statement: syntax.Device, report: Reporter) -> bool:
     return found
 
 
-def _memory(item: syntax.DeviceMemory, module: Module, report: Reporter) -> tuple[float, float]:
+def _memory(
+    item: syntax.DeviceMemory, module: Module, report: Reporter
+) -> tuple[float, float, float]:
+    """Capacity, peak bandwidth, and the bandwidth that is reached."""
     capacity = measure(
         item.capacity, units.BYTES, module, report, "a memory capacity", positive=True
     )
     peak = measure(
         item.bandwidth, units.BANDWIDTH, module, report, "a memory bandwidth", positive=True
     )
-    return capacity, peak * efficiency(item.efficiency, module, report)
+    return capacity, peak, peak * efficiency(item.efficiency, module, report)
 
 
 def _link(item: syntax.Link, module: Module, report: Reporter) -> spec.Link:
@@ -84,6 +102,6 @@ def _link(item: syntax.Link, module: Module, report: Reporter) -> spec.Link:
         among = integer(item.among, module, report, 2, "the number of devices a link joins")
     peak = measure(item.bandwidth, units.BANDWIDTH, module, report, "a bandwidth", positive=True)
     latency = measure(item.latency, units.TIME, module, report, "a latency")
-    return spec.Link(
-        item.name.text, among, peak * efficiency(item.efficiency, module, report), latency
-    )
+    reached = peak * efficiency(item.efficiency, module, report)
+    physics = {"bandwidth_bytes_per_s": peak, **resolve_physics(item.items, module, report)}
+    return spec.Link(item.name.text, among, reached, latency, physics)

@@ -23,12 +23,15 @@ from dsl.syntax import (
     Name,
     Optimizer,
     ParamStmt,
+    PhysicsSet,
     Precision,
     Selector,
     Strategy,
 )
 
-Declaration = ParamStmt | Let | Device | Optimizer | Precision | Kind | Model | Strategy
+Declaration = (
+    ParamStmt | Let | Device | Optimizer | Precision | PhysicsSet | Kind | Model | Strategy
+)
 
 WORDS: dict[type, str] = {
     ParamStmt: "a parameter",
@@ -36,6 +39,7 @@ WORDS: dict[type, str] = {
     Device: "a device",
     Optimizer: "an optimizer",
     Precision: "a precision",
+    PhysicsSet: "a set of physics",
     Kind: "an operator kind",
     Model: "a model",
     Strategy: "a strategy",
@@ -47,7 +51,7 @@ def name_of(statement: Declaration) -> Name:
     return statement.parameter.name if isinstance(statement, ParamStmt) else statement.name
 
 
-Wanted = TypeVar("Wanted", Device, Optimizer, Precision, Kind, Model, Strategy)
+Wanted = TypeVar("Wanted", Device, Optimizer, Precision, PhysicsSet, Kind, Model, Strategy)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,8 @@ from dsl.syntax.hardware import (
     Launch,
     Link,
     Optimizer,
+    Physics,
+    PhysicsSet,
     Precision,
 )
 from dsl.syntax.kinds import Across, Engine, Formal, Formula, Kind, Pattern, Saves, Sum, Tie, Whole
@@ -90,6 +92,7 @@ Statement = (
     | Device
     | Optimizer
     | Precision
+    | PhysicsSet
     | Kind
     | Model
     | Mesh
@@ -168,6 +171,8 @@ __all__ = [
     "ParamStmt",
     "Parameter",
     "Pattern",
+    "Physics",
+    "PhysicsSet",
     "Pin",
     "PinPart",
     "Precision",

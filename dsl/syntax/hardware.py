@@ -37,8 +37,18 @@ class Launch:
 
 
 @dataclass(frozen=True, slots=True)
+class Physics:
+    """`physics send_efficiency 0.7`: a number of the cost rules; without a value, `physics hopper`:
+    all numbers of a declared set."""
+
+    name: Name
+    value: Expr | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
-    """`link nvlink among 8 : 450 GB/s latency 3 us efficiency 0.8`.
+    """`link nvlink among 8 : 450 GB/s latency 3 us efficiency 0.8 { physics ... }`.
 
     `among` is how many neighbouring devices it joins; without it, any number. Bandwidth is per
     device and direction.
@@ -49,22 +59,24 @@ class Link:
     bandwidth: Expr
     latency: Expr
     efficiency: Expr | None
+    items: tuple[Physics, ...]
     span: Span
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """`device NAME { compute.. memory.. launch.. link.. }`."""
+    """`device NAME { compute.. memory.. launch.. link.. physics.. }`."""
 
     name: Name
-    items: tuple[Compute | DeviceMemory | Launch | Link, ...]
+    items: tuple[Compute | DeviceMemory | Launch | Link | Physics, ...]
     doc: str
     span: Span
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """`key value` of an `optimizer` or `precision` block; keys are fixed by the grammar."""
+    """`key value` of an `optimizer` or `precision` block, whose keys are fixed by the grammar, or
+    of a `physics` block."""
 
     key: Name
     value: Expr
@@ -84,6 +96,16 @@ class Optimizer:
 @dataclass(frozen=True, slots=True)
 class Precision:
     """`precision bf16 { computes bf16  parameter 2 B  activation 2 B }`."""
+
+    name: Name
+    fields: tuple[Field, ...]
+    doc: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class PhysicsSet:
+    """`physics hopper { matmul_efficiency_bf16 0.72 }`: numbers that devices or links share."""
 
     name: Name
     fields: tuple[Field, ...]

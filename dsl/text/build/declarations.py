@@ -97,7 +97,7 @@ class DeclarationRules:
         return syntax.Launch(children[1], span_of(children))
 
     def link(self, children: Children) -> syntax.Link:
-        """`link name [among n] : bandwidth latency time [efficiency]`."""
+        """`link name [among n] : bandwidth latency time [efficiency] [{ physics }]`."""
         bandwidth, latency = nodes(children)
         return syntax.Link(
             children[1].name(),
@@ -105,8 +105,23 @@ class DeclarationRules:
             bandwidth,
             latency,
             clause(children, "efficiency"),
+            clause(children, "link_physics") or (),
             span_of(children),
         )
+
+    def link_physics(self, children: Children) -> Clause:
+        """`{ physics ... }` behind a link."""
+        return Clause("link_physics", nodes(children), span_of(children))
+
+    def physics(self, children: Children) -> syntax.Physics:
+        """`physics name [value]`."""
+        value = nodes(children)
+        return syntax.Physics(children[1].name(), value[0] if value else None, span_of(children))
+
+    def physics_set(self, children: Children) -> syntax.PhysicsSet:
+        """`physics name { fields }`."""
+        name = children[1].name()
+        return syntax.PhysicsSet(name, nodes(children), doc_of(children), span_of(children))
 
     def among(self, children: Children) -> Clause:
         """`among n`."""
