@@ -94,7 +94,8 @@ def recomputed(configuration: Configuration, layer: LayerTime, device: DevicePhy
 
     `full` repeats all of it, in every n-th layer; `selective` the attention core (Korthikanti et
     al., 2022), or, of PyTorch's modules, a share of everything but the core: every second product
-    and the passes between (per-operator checkpoints), or every second layer.
+    and the passes between (per-operator checkpoints), or every second layer. Megatron's BF16 models
+    repeat a core that is not fused, whatever else: its scores would not fit (as `memory` assumes).
     """
     c = configuration
     if c.recompute == "full":
@@ -102,6 +103,8 @@ def recomputed(configuration: Configuration, layer: LayerTime, device: DevicePhy
     if c.recompute == "selective":
         if c.runtime == "fsdp":
             return device.number("selective_share") * (layer.forward - layer.core)
+        return layer.core
+    if c.attention == "unfused" and c.precision == "bf16":
         return layer.core
     return 0.0
 

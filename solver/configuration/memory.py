@@ -73,32 +73,29 @@ class StageMemory:
         return self.states + max(passes + self.communication, self.step)
 
     @property
-    def elastic(self) -> float:
-        """What the allocator holds beside them, and gives back when it must."""
-        return self.held + self.reserve
-
-    @property
     def total(self) -> float:
         """What the allocator reserves where there is room."""
-        return self.live + self.elastic
+        return self.live + self.held + self.reserve
 
 
 @dataclass(frozen=True)
 class PeakMemory:
     """`reported` is the stage whose figure a run prints, `largest` the one that decides whether
-    the configuration fits the `capacity_bytes` that a process can use. `recompute` is what the
-    configuration says, or where it says nothing the least that fits."""
+    the configuration fits the `capacity_bytes` that a process can use: of what the allocator holds
+    beside live tensors, shares `held_kept` and `reserve_kept` stay when memory is short.
+    `recompute` is what the configuration says, or where it says nothing the least that fits."""
 
     reported: StageMemory
     largest: StageMemory
     recompute: Recompute
-    elastic_kept: float
+    held_kept: float
+    reserve_kept: float
     context_bytes: float
     printed_context_bytes: float
     capacity_bytes: float
 
     def _needed(self, stage: StageMemory) -> float:
-        return stage.live + self.elastic_kept * stage.elastic
+        return stage.live + self.held_kept * stage.held + self.reserve_kept * stage.reserve
 
     @property
     def total_bytes(self) -> float:
@@ -107,9 +104,14 @@ class PeakMemory:
         return min(self.reported.total, most) + self.printed_context_bytes
 
     @property
+    def needed_bytes(self) -> float:
+        """What the largest stage cannot do without, with what lies outside its allocator."""
+        return self._needed(self.largest) + self.context_bytes
+
+    @property
     def fits(self) -> bool:
-        """Whether the largest stage and what lies outside its allocator fit the device."""
-        return self._needed(self.largest) + self.context_bytes <= self.capacity_bytes
+        """Whether that fits the device."""
+        return self.needed_bytes <= self.capacity_bytes
 
 
 def predict_memory(configuration: Configuration, device: DevicePhysics) -> PeakMemory:
@@ -132,7 +134,8 @@ def _peak(configuration: Configuration, device: DevicePhysics) -> PeakMemory:
         reported=stages[0] if c.runtime == "nanotron" else largest,
         largest=largest,
         recompute=c.recompute,
-        elastic_kept=device.number("elastic_kept"),
+        held_kept=device.number("held_kept"),
+        reserve_kept=device.number("reserve_kept"),
         context_bytes=context_bytes(device),
         printed_context_bytes=printed_context_bytes(c, device),
         capacity_bytes=device.memory_bytes,
