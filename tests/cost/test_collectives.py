@@ -145,13 +145,35 @@ ROW = {
 }
 
 
-def test_the_cards_of_a_fabric_are_read() -> None:
-    row = read_collective(ROW)
+@pytest.mark.parametrize(
+    ("gpu", "fabric_text", "per_node", "gigabytes", "cards", "network"),
+    [
+        ("A100-SXM-80G", "NVLink3 + EFA 4x100Gb (p4d)", 8, 50, 4, "efa"),
+        ("A100-SXM-40G", "EFA (p4d)", 8, 50, 4, "efa"),
+        ("A100-SXM-80G", "DGX A100 8x HDR 200Gb", 8, 200, 8, "infiniband_hdr"),
+        ("H100-SXM-80G", "RoCE 3200Gbps", 8, 400, 1, "roce"),
+        ("H200-SXM-141G", "NVLink4 + EFA v3 16x200Gb (p5en)", 8, 400, 16, "efa_v3"),
+        ("B200", "NDR 400Gb", 8, 400, 8, "infiniband_ndr"),
+        ("GB200", "NVL72, 4x400Gb", 4, 72 * 50, 72, "infiniband_ndr"),
+        ("H100", "NVSwitch", 8, 400, 8, "infiniband_ndr"),
+    ],
+)
+def test_the_cards_of_a_fabric_are_read(
+    gpu: str, fabric_text: str, per_node: int, gigabytes: float, cards: int, network: str
+) -> None:
+    changed = {"gpu": gpu, "fabric": fabric_text, "gpus_per_node": str(per_node)}
+    row = read_collective({**ROW, **changed})
     assert isinstance(row, CollectiveRow)
-    assert row.fabric.node_bytes_per_s == 50e9
-    assert row.fabric.nic_count == 4
-    assert row.fabric.outer.name == "efa"
-    assert (row.ranks_per_node, row.nodes, row.groups) == (8, 4, 1)
+    assert row.fabric.node_bytes_per_s == pytest.approx(gigabytes * 1e9)
+    assert row.fabric.nic_count == cards
+    assert row.fabric.outer.name == network
+
+
+def test_a_rack_is_one_node() -> None:
+    changed = {"gpu": "GB200", "gpus_per_node": "4", "nodes": "36", "n_ranks": "144"}
+    row = read_collective({**ROW, **changed})
+    assert isinstance(row, CollectiveRow)
+    assert (row.ranks_per_node, row.nodes, row.groups) == (72, 2, 1)
 
 
 def test_strided_groups_share_the_network() -> None:
