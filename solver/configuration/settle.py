@@ -24,7 +24,7 @@ def settled_step(configuration: Configuration, device: DevicePhysics) -> StepTim
     least: Recompute = "selective" if c.attention == "unfused" else "none"
     bare = predict_step(replace(c, recompute=least), device)
     share = recomputed_share(c, least, device)
-    if share == 0.0:
+    if share == 0.0 or c.architecture.experts:
         return bare
     return mixed(bare, predict_step(replace(c, recompute="full"), device), share)
 
