@@ -19,8 +19,8 @@ core (5 a s: softmax, its dropout's mask and output). Assumed beside the paper:
   no dropout. Megatron's BF16 models (NeMo) recompute the core where their kernels do not fuse it.
 * A gate adds its product; its activation function's output is kept too, unless that is fused.
 * PyTorch's modules repeat keys and values to all heads; not compiled, they take a root-mean-square
-  norm in four bytes (4 h more each). nanotron's copy queries, keys, values and context into the
-  layout of their kernels.
+  norm in four bytes (4 h more each). nanotron's copy queries, keys and values into the layout
+  of their kernels.
 * With experts a token is kept once per expert that it meets: its input, the block's inner values
   and its output; PyTorch's modules copy it before and after each of exchange, sorting and padding,
   and weigh it in four bytes (18 h).
@@ -102,7 +102,7 @@ def _cut_part(configuration: Configuration) -> float:
     if c.runtime == "fsdp":
         per_token += HALF * 2 * (a.heads - a.kv_heads) * a.head_dim
     if c.runtime == "nanotron":
-        per_token += HALF * (queries + keys + values + context)
+        per_token += HALF * (queries + keys + values)
     mixtures = a.moe_layers / a.layers
     per_token += (1 - mixtures) * _block(c, a.ffn)
     if mixtures:

@@ -11,10 +11,11 @@ allocator cannot use such a buffer again until the communication stream has pass
 (`record_stream`), so as long as the host runs ahead of the device they stay with every layer in
 flight: 4 h bytes per token and layer, as without recomputed gathers. Between 1F1B's passes the host
 is held back: the first p - 2 warm-up micro-batches keep them, at most `gathers_held` of all, unless
-the device is the slower one in a steady phase (m > p). Whether host or device is slower is judged
-by `host_layer_s_per_tensor_rank` against a layer's products at half the peak and its collectives.
-Under pressure the allocator waits and takes them back (see `reserve`). Measured on nanotron's
-published runs; assumed nowhere else.
+the device is the slower one in a steady phase (m > p); `STAGES_SHORT` of them without that phase,
+`STAGES_WIDE` where tensor parallelism leaves the node, `STAGES_WIDEST` beyond two nodes. Whether
+host or device is slower is judged by `host_layer_s_per_tensor_rank` against a layer's products at
+half the peak and its collectives. Under pressure the allocator waits and takes them back (see
+`reserve`). Measured on nanotron's published runs; assumed nowhere else.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from solver.configuration.memory_terms.states import StageParams
 from solver.cost.physics.parameters import DevicePhysics
 
 MAX_LIVE = 1e9
+STAGES_SHORT, STAGES_WIDE, STAGES_WIDEST = 0.25, 0.55, 0.05
 
 
 def gathered_layer_bytes(
@@ -64,15 +66,15 @@ def _share_held(configuration: Configuration, device: DevicePhysics) -> float:
     if c.pp == 1:
         return 1.0 if c.micro_batches > 1 else most
     if c.tp > 2 * c.devices_per_node:
-        return 0.02
+        return STAGES_WIDEST
     if c.micro_batches == 1:
         return 1.0
     warm_up = min(most, max(0.0, (c.pp - 2) / c.pp))
     if not _device_is_slower(c, device):
         return warm_up
     if c.tp > c.devices_per_node:
-        return max(warm_up, 0.5)
-    return most if c.micro_batches > c.pp else max(warm_up, 0.25)
+        return max(warm_up, STAGES_WIDE)
+    return most if c.micro_batches > c.pp else max(warm_up, STAGES_SHORT)
 
 
 def _device_is_slower(configuration: Configuration, device: DevicePhysics) -> bool:

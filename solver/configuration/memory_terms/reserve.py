@@ -3,8 +3,8 @@
 PyTorch's caching allocator splits blocks and cannot always join them again; what it reserves
 exceeds what lives by a share of the activations, whose blocks come and go (`fragmentation`), and by
 a constant (workspaces of the matrix library, rounding). Near the device's end it waits for freed
-blocks, joins and returns them: then only a share of what is elastic (`elastic_kept`: fragmentation,
-and gathered inputs that wait for a stream) still counts, and the reserve stops at the capacity.
+blocks, joins and returns them: then only shares of fragmentation (`reserve_kept`) and of inputs
+that wait for a stream (`held_kept`) still count, and the reserve stops at the capacity.
 
 The CUDA context and the channels of the collective library are outside its count. They matter for
 whether a configuration fits (`context_bytes`), and for figures of the driver, which InternEvo's

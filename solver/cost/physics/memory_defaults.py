@@ -5,7 +5,9 @@ from __future__ import annotations
 MEMORY: dict[str, float] = {
     # memory_terms/reserve.py: share of activations, GiB beside them, GiB outside the allocator
     "fragmentation": 0.06,
-    "elastic_kept": 0.2,
+    # ... and what stays of it, and of what waits for a stream, when memory is short
+    "reserve_kept": 0.2,
+    "held_kept": 0.3,
     "workspace_bytes": 0.25 * 2**30,
     "context_bytes": 1.5 * 2**30,
     "driver_bytes": 2.5 * 2**30,
