@@ -28,11 +28,10 @@ class Curve(NamedTuple):
     row: CollectiveRow
     size_bytes: Floats
     seconds: Floats
-    fixed: Floats | None = None
 
     def predicted(self) -> Floats:
-        """Predicted seconds, now or as fixed before."""
-        return self.fixed if self.fixed is not None else self.row.seconds(self.size_bytes)
+        """Predicted seconds."""
+        return self.row.seconds(self.size_bytes)
 
 
 def curves(tables: Iterable[Path]) -> list[Curve]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from solver.cost.physics.defaults import LINKS
 from solver.cost.physics.links import Fabric, fabric
 from solver.cost.physics.parameters import device_physics
 
@@ -59,11 +58,12 @@ def named_device(text: str) -> str | None:
 def named_fabric(device: str, text: str, devices_per_node: int) -> Fabric:
     """The device's fabric with the network that `text` describes, in nodes of that many devices;
     of a rack-wide domain, trays of that many. A network that is not described is the device's."""
-    found = fabric(device_physics(device), devices_per_node)
-    outer = found.outer
+    physics = device_physics(device)
     kind = next((name for pattern, name in NETWORKS if re.search(pattern, text.lower())), None)
     if kind is not None:
-        outer = replace(outer, name=kind, numbers=LINKS[kind])
+        physics = physics.with_network(kind)
+    found = fabric(physics, devices_per_node)
+    outer = found.outer
     count, node_rate = _cards(text, devices_per_node)
     if node_rate:
         outer = replace(outer, bandwidth_bytes_per_s=node_rate / devices_per_node)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from solver.cost.physics.link_defaults import LINKS as LINKS
+from solver.cost.physics.link_defaults import SHARED_LINKS
 from solver.cost.physics.memory_defaults import MEMORY
 from solver.cost.physics.step_defaults import STEP
 
@@ -23,6 +24,7 @@ T = 1e12
 
 # Numbers that every device shares unless it states its own. One block per rule file.
 SHARED: dict[str, float] = {
+    **SHARED_LINKS,
     "launch_s": 3e-6,
     # matmul.py: fitted to 183 products on A100 (op_simumax_a100)
     "tile_ramp_elements": 56.0,
@@ -111,7 +113,7 @@ _VOLTA = _sustained(0.72, 0.72, 0.72, 0.72, 0.4, 0.3)
 _AMPERE = {**_sustained(0.727, 0.727, 0.727, 0.727, 0.587, 0.477), "host_rank_s": 1.98e-05}
 _AMPERE_PCIE = _sustained(0.776, 0.776, 0.776, 0.776, 0.64, 0.52)
 _HOPPER = {
-    **_sustained(0.632, 0.66, 0.56, 0.6, 0.575, 0.483),
+    **_sustained(0.632, 0.66, 0.54, 0.6, 0.575, 0.483),
     "attention_portable": 1.98,
     "overlap_slowdown": 0.159,
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from solver.cost.physics.links import COPY_PASSES, Fabric, Floats, Number, number, ring_share
+from solver.cost.physics.links import COPY_PASSES, Fabric, Floats, Number, ring_share
 
 
 def all_to_all_seconds(
@@ -19,19 +19,19 @@ def all_to_all_seconds(
     ranks = local * nodes
     inner_rate = (
         fabric.inner.bandwidth_bytes_per_s
-        * number(fabric.inner, "exchange_efficiency")
+        * fabric.inner.number("exchange_efficiency")
         * ring_share(fabric.inner, local)
     )
     rank_network = fabric.network_rate(local, groups) / local
-    outer_rate = rank_network * number(fabric.outer, "exchange_efficiency")
+    outer_rate = rank_network * fabric.outer.number("exchange_efficiency")
     inner = np.asarray(size_bytes) * (local - 1) / ranks / inner_rate
     outer = np.asarray(size_bytes) * (ranks - local) / ranks / outer_rate
     copy = np.asarray(size_bytes) / ranks * COPY_PASSES / fabric.memory_bytes_per_s
     start = np.where(
         np.asarray(nodes) > 1,
-        number(fabric.outer, "exchange_s")
-        + (ranks - local) * number(fabric.outer, "exchange_message_s"),
-        number(fabric.inner, "exchange_s"),
+        fabric.outer.number("exchange_s")
+        + (ranks - local) * fabric.outer.number("exchange_message_s"),
+        fabric.inner.number("exchange_s"),
     )
     seconds: Floats = start + np.maximum(inner, outer) + copy
     return seconds
@@ -45,6 +45,6 @@ def send_seconds(size_bytes: Number, between_nodes: bool, groups: Number, fabric
         if between_nodes
         else link.bandwidth_bytes_per_s * ring_share(link, np.asarray(2.0))
     )
-    start = number(link, "send_s")
-    seconds: Floats = start + np.asarray(size_bytes) / (rate * number(link, "send_efficiency"))
+    start = link.number("send_s")
+    seconds: Floats = start + np.asarray(size_bytes) / (rate * link.number("send_efficiency"))
     return seconds

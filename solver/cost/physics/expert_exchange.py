@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from solver.cost.physics.links import Fabric, Floats, Number, number, ring_share
+from solver.cost.physics.links import Fabric, Floats, Number, ring_share
 
 INNER_EFFICIENCY = 0.8
 OUTER_EFFICIENCY = 0.9
@@ -58,8 +58,8 @@ def expert_exchange_seconds(
     outer = payload * outer_copies * (1 - 1 / np.asarray(nodes, dtype=np.float64)) / outer_rate
     start = np.where(
         np.asarray(nodes) > 1,
-        number(fabric.outer, "exchange_s"),
-        number(fabric.inner, "exchange_s"),
+        fabric.outer.number("exchange_s"),
+        fabric.inner.number("exchange_s"),
     )
     result: Floats = np.where(ranks > 1, start + np.maximum(inner, outer), 0.0)
     return result

@@ -23,7 +23,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from solver.cost.physics.link_defaults import SHARED_LINKS
 from solver.cost.physics.parameters import DevicePhysics, LinkPhysics
 
 Floats = npt.NDArray[np.float64]
@@ -65,7 +64,7 @@ class Fabric:
     def ring_rate(self, ranks_per_node: Number) -> Floats:
         """Bus rate of a ring inside the node, bytes/s, where every device has a link to a switch,
         or by the number of rings that the wiring between pairs allows."""
-        full = self.inner.bandwidth_bytes_per_s * number(self.inner, "ring_efficiency")
+        full = self.inner.bandwidth_bytes_per_s * self.inner.number("ring_efficiency")
         return full * ring_share(self.inner, np.asarray(ranks_per_node, dtype=np.float64))
 
 
@@ -78,11 +77,6 @@ def fabric(physics: DevicePhysics, devices_per_node: int = 8, nic_count: int = 0
         nic_count or devices_per_node,
         physics.memory_bandwidth_bytes_per_s,
     )
-
-
-def number(link: LinkPhysics, name: str) -> float:
-    """A named number of the link, or what links share."""
-    return link.numbers[name] if name in link.numbers else SHARED_LINKS[name]
 
 
 def ring_share(link: LinkPhysics, ranks: Floats) -> Floats:

@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from solver.cost.physics.links import Fabric, Floats, Number, number
+from solver.cost.physics.links import Fabric, Floats, Number
 
 Protocol = Literal["ll", "ll128", "simple"]
 PROTOCOLS: tuple[Protocol, ...] = ("ll", "ll128", "simple")
@@ -23,9 +23,9 @@ def latency_seconds(
 ) -> Floats:
     """Start and hops of a collective, seconds."""
     hops: Floats = (
-        number(fabric.inner, f"base_{protocol}_s")
-        + np.asarray(inner_hops) * number(fabric.inner, f"hop_{protocol}_s")
-        + np.asarray(outer_hops) * number(fabric.outer, f"hop_{protocol}_s")
+        fabric.inner.number(f"base_{protocol}_s")
+        + np.asarray(inner_hops) * fabric.inner.number(f"hop_{protocol}_s")
+        + np.asarray(outer_hops) * fabric.outer.number(f"hop_{protocol}_s")
     )
     return hops
 
@@ -34,15 +34,15 @@ def ring_rate(
     protocol: Protocol, ranks_per_node: Number, nodes: Number, groups: Number, fabric: Fabric
 ) -> Floats:
     """Bus rate of a ring over all ranks, bytes/s: the slower of node and network."""
-    network = fabric.network_rate(ranks_per_node, groups) * number(fabric.outer, "ring_efficiency")
+    network = fabric.network_rate(ranks_per_node, groups) * fabric.outer.number("ring_efficiency")
     crosses = np.asarray(nodes) > 1
     inner = np.where(np.asarray(ranks_per_node) > 1, fabric.ring_rate(ranks_per_node), np.inf)
     full: Floats = np.minimum(inner, np.where(crosses, network, np.inf))
     if protocol == "simple":
         return full
     if protocol == "ll128":
-        return full * number(fabric.inner, "ll128_efficiency")
-    outer_cap = number(fabric.outer, "ll_bytes_per_s") / np.where(np.asarray(nodes) > 2, 2, 1)
-    cap = np.where(crosses, outer_cap, number(fabric.inner, "ll_bytes_per_s"))
+        return full * fabric.inner.number("ll128_efficiency")
+    outer_cap = fabric.outer.number("ll_bytes_per_s") / np.where(np.asarray(nodes) > 2, 2, 1)
+    cap = np.where(crosses, outer_cap, fabric.inner.number("ll_bytes_per_s"))
     slow: Floats = np.minimum(full / 2, cap)
     return slow

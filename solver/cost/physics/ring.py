@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from solver.cost.physics.links import COPY_PASSES, Fabric, Floats, Number, number
+from solver.cost.physics.links import COPY_PASSES, Fabric, Floats, Number
 from solver.cost.physics.protocols import PROTOCOLS, latency_seconds, ring_rate
 
 
@@ -27,7 +27,7 @@ def ring_seconds(
     """`rounds` 1: all-gather or reduce-scatter; 2: all-reduce; of `size_bytes` in all."""
     ranks = np.asarray(ranks_per_node, dtype=np.float64) * nodes
     crosses = np.asarray(nodes) > 1
-    steps = np.where(crosses, rounds * (ranks - 1) * number(fabric.outer, "ring_step_s"), 0.0)
+    steps = np.where(crosses, rounds * (ranks - 1) * fabric.outer.number("ring_step_s"), 0.0)
     outer_hops = rounds * (np.asarray(nodes, dtype=np.float64) - 1)
     inner_hops = rounds * (ranks - 1) - outer_hops
     wire_bytes = rounds * (ranks - 1) / ranks * size_bytes

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from solver.cost.physics.links import Fabric, Floats, Number, number
+from solver.cost.physics.links import Fabric, Floats, Number
 from solver.cost.physics.tree import crossing_rate, depth
 
 # The tree between nodes keeps this share of half the network (NCCL's tuner: 160 of 200 GB/s); of
@@ -21,7 +21,7 @@ def switch_reduction_seconds(
     size_bytes: Number, ranks_per_node: Number, nodes: Number, groups: Number, fabric: Fabric
 ) -> Floats:
     """All-reduce of `size_bytes`; infinite where the switch cannot add."""
-    efficiency = number(fabric.inner, "switch_reduction_efficiency")
+    efficiency = fabric.inner.number("switch_reduction_efficiency")
     ranks = np.asarray(ranks_per_node, dtype=np.float64)
     if efficiency == 0:
         shape = np.broadcast_shapes(*(np.shape(v) for v in (size_bytes, ranks, nodes, groups)))
@@ -32,9 +32,9 @@ def switch_reduction_seconds(
     outer_hops = 2 * depth(nodes)
     crosses = np.asarray(nodes) > 1
     latency = (
-        number(fabric.inner, "switch_reduction_s")
-        + outer_hops * number(fabric.outer, "hop_simple_s")
-        + np.where(crosses, number(fabric.outer, "switch_tree_s"), 0.0)
+        fabric.inner.number("switch_reduction_s")
+        + outer_hops * fabric.outer.number("hop_simple_s")
+        + np.where(crosses, fabric.outer.number("switch_tree_s"), 0.0)
     )
     seconds = latency + np.asarray(size_bytes) / np.minimum(inner, network)
     usable: Floats = np.where(ranks > 2, seconds, np.inf)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from solver.cost.physics.links import Fabric, Floats, Number, number
+from solver.cost.physics.links import Fabric, Floats, Number
 from solver.cost.physics.protocols import Protocol, latency_seconds
 
 # NCCL's tuner: shares of the rate that LL and LL128 keep in a tree (src/graph/tuning.cc).
@@ -27,7 +27,7 @@ def depth(leaves: Number) -> Floats:
 
 def crossing_rate(ranks_per_node: Number, nodes: Number, groups: Number, fabric: Fabric) -> Floats:
     """Bytes per second that a group can send over the network; infinite inside a node."""
-    rate = fabric.network_rate(ranks_per_node, groups) * number(fabric.outer, "ring_efficiency")
+    rate = fabric.network_rate(ranks_per_node, groups) * fabric.outer.number("ring_efficiency")
     crossing: Floats = np.where(np.asarray(nodes) > 1, rate, np.inf)
     return crossing
 
@@ -36,7 +36,7 @@ def tree_seconds(
     size_bytes: Number, ranks_per_node: Number, nodes: Number, groups: Number, fabric: Fabric
 ) -> Floats:
     """All-reduce of `size_bytes`."""
-    inner = fabric.ring_rate(ranks_per_node) * number(fabric.inner, "tree_efficiency")
+    inner = fabric.ring_rate(ranks_per_node) * fabric.inner.number("tree_efficiency")
     chain = np.where(np.asarray(ranks_per_node) > 1, inner, np.inf)
     rate = np.minimum(chain, crossing_rate(ranks_per_node, nodes, groups, fabric) / 2)
     local = np.asarray(ranks_per_node, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Fit the numbers of link_defaults.py to the published curves (scipy least squares on log time).
+"""Fit the numbers of links to the published curves (scipy least squares on log time).
 
     python -m tests.benchmarks.fit.collectives_fit [--rows] [--across | --across-curves] [TABLE.csv]
 
@@ -18,7 +18,6 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from solver.configuration.collective_curves import Curve, report
-from solver.cost.physics.link_defaults import LINKS
 from solver.cost.physics.parameters import LinkPhysics
 from tests.benchmarks.fit.collectives_score import chosen_curves
 
@@ -68,15 +67,20 @@ def with_numbers(link: LinkPhysics, numbers: Numbers) -> LinkPhysics:
     return replace(link, numbers={**link.numbers, **own})
 
 
-def log_errors(curve: Curve, numbers: Numbers) -> np.ndarray:
-    """log(predicted / measured), with the curve's weight."""
+def fitted(curve: Curve, numbers: Numbers) -> Curve:
+    """The curve on links with the fitted numbers."""
     fabric = curve.row.fabric
     fabric = replace(
         fabric,
         inner=with_numbers(fabric.inner, numbers),
         outer=with_numbers(fabric.outer, numbers),
     )
-    predicted = replace(curve.row, fabric=fabric).seconds(curve.size_bytes)
+    return curve._replace(row=replace(curve.row, fabric=fabric))
+
+
+def log_errors(curve: Curve, numbers: Numbers) -> np.ndarray:
+    """log(predicted / measured), with the curve's weight."""
+    predicted = fitted(curve, numbers).predicted()
     return np.log(predicted / curve.seconds) * len(curve.seconds) ** -0.5
 
 
@@ -102,17 +106,9 @@ def across(measured: list[Curve], by_curve: bool) -> Iterator[str]:
         return curve.source, curve.name if by_curve else ""
 
     for left in sorted({label(curve) for curve in measured}):
-        use(fit([curve for curve in measured if label(curve) != left]))
-        held_out += [
-            curve._replace(fixed=curve.predicted()) for curve in measured if label(curve) == left
-        ]
+        numbers = fit([curve for curve in measured if label(curve) != left])
+        held_out += [fitted(curve, numbers) for curve in measured if label(curve) == left]
     yield from report(held_out)
-
-
-def use(numbers: Numbers) -> None:
-    """Put the numbers into the table of links."""
-    for (kind, name), value in numbers.items():
-        LINKS[kind][name] = value
 
 
 def main() -> None:
@@ -123,9 +119,16 @@ def main() -> None:
         sys.stdout.write("\n".join([*across(measured, by_curve), ""]))
         return
     numbers = fit(measured)
-    use(numbers)
     lines = [f"{kind:16} {name:28} {value:.3g}" for (kind, name), value in numbers.items()]
-    sys.stdout.write("\n".join([*lines, *report(measured, "--rows" in sys.argv), ""]))
+    sys.stdout.write(
+        "\n".join(
+            [
+                *lines,
+                *report(after, "--rows" in sys.argv),
+                "",
+            ]
+        )
+    )
 
 
 if __name__ == "__main__":
