@@ -23,6 +23,7 @@ from solver.cost.physics.attention import attention_seconds
 from solver.cost.physics.linear import linear_seconds
 from solver.cost.physics.parameters import DevicePhysics
 from solver.cost.physics.pointwise import pointwise_seconds
+from solver.cost.physics.quantisation import quantise_seconds
 
 
 class LayerTime(NamedTuple):
@@ -85,12 +86,7 @@ def priced(
     through an activation that moves `gate` bytes per value forward and backward."""
     a, c = configuration.architecture, configuration
     tokens = c.tokens_per_micro_batch
-    forward = backward = weights = 0.0
-    for inputs, outputs in rows:
-        args = (tokens, inputs, outputs, device, c.precision)
-        forward += float(linear_seconds(*args, "forward"))
-        backward += float(linear_seconds(*args, "input_gradient"))
-        weights += float(linear_seconds(*args, "weight_gradient", c.main_gradient_bytes))
+    forward, backward, weights = linear_phases(configuration, device, rows)
     core, core_back = attention_core(configuration, device)
     stream = tokens * a.hidden / (c.tp if c.sequence_parallel else 1)
     rotated = tokens * (a.heads + a.kv_heads) * a.head_dim / c.tp
@@ -108,8 +104,36 @@ def priced(
     )
 
 
+def linear_phases(
+    configuration: Configuration, device: DevicePhysics, rows: tuple[tuple[float, float], ...]
+) -> tuple[float, float, float]:
+    """Seconds of linear layers: forward, gradients of inputs, gradients of weights.
+
+    Under FP8 and FP4 weights are quantised once per step, or, by PyTorch's modules, in every
+    forward and backward, unless they are gathered quantised.
+    """
+    c = configuration
+    passes = 1.0 if c.compiled else device.number("eager_passes")
+    forward = backward = weights = 0.0
+    for inputs, outputs in rows:
+        args = (c.tokens_per_micro_batch, inputs, outputs, device, c.precision)
+        forward += float(linear_seconds(*args, "forward", passes=passes))
+        backward += float(linear_seconds(*args, "input_gradient", passes=passes))
+        weights += float(linear_seconds(*args, "weight_gradient", c.main_gradient_bytes))
+        cast = passes * float(quantise_seconds(inputs * outputs, device, c.precision))
+        if c.runtime != "fsdp":
+            forward += cast / c.micro_batches
+        elif not c.fp8_gather:
+            forward += cast
+            backward += cast
+    return forward, backward, weights
+
+
 def attention_core(configuration: Configuration, device: DevicePhysics) -> tuple[float, float]:
-    """Seconds forward and backward of scores, softmax and their product with the values."""
+    """Seconds forward and backward of scores, softmax and their product with the values.
+
+    Unfused attention drops scores in a kernel of its own, which random numbers bound, not memory.
+    """
     a, c = configuration.architecture, configuration
     head = a.latent.content_dim + a.latent.rotary_dim if a.latent else a.head_dim
 
@@ -134,4 +158,7 @@ def attention_core(configuration: Configuration, device: DevicePhysics) -> tuple
             )
         )
 
-    return seconds("forward"), seconds("backward")
+    drawn = (
+        c.micro_batch * a.heads / c.tp * c.seq_len**2 / c.cp if c.attention == "unfused" else 0.0
+    )
+    return seconds("forward") + drawn / device.number("dropout_per_s"), seconds("backward")

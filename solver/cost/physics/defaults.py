@@ -146,7 +146,7 @@ _BLACKWELL_ULTRA = {
     "peak_fp4_flop_per_s": 15000 * T,
     "matmul_efficiency_fp4": 0.40,
 }
-_CDNA3 = _sustained(0.332, 0.24, 0.22, 0.22, 0.24, 0.19)
+_CDNA3 = _sustained(0.34, 0.245, 0.22, 0.22, 0.22, 0.18)
 
 DEVICES: dict[str, DeviceNumbers] = {
     "v100": _device(

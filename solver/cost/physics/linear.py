@@ -1,8 +1,8 @@
 """One linear layer in one phase: its matrix product and the quantisation before it.
 
 [tokens, inputs] times [inputs, outputs]. Under FP8 the forward quantises its input, the gradient of
-the input quantises the gradient that comes in (the weight's gradient reuses both); weights are
-quantised once per step, which the caller counts with `quantise_seconds`.
+the input quantises the gradient that comes in (the weight's gradient reuses both). How often
+weights are quantised is the caller's to know (`quantise_seconds`).
 """
 
 from __future__ import annotations
@@ -28,13 +28,15 @@ def linear_seconds(
     precision: str,
     phase: Phase,
     main_gradient_bytes: float = 4.0,
+    passes: float = 1.0,
 ) -> Floats:
-    """Seconds of one phase. Gradients accumulate at `main_gradient_bytes` (read, add, write)."""
+    """Seconds of one phase. Gradients accumulate at `main_gradient_bytes` (read, add, write);
+    quantisation touches memory `passes` times as often as a fused kernel."""
     if phase == "forward":
         cast = quantise_seconds(tokens * inputs, device, precision)
-        return cast + matmul_seconds(tokens, outputs, inputs, device, precision)
+        return passes * cast + matmul_seconds(tokens, outputs, inputs, device, precision)
     if phase == "input_gradient":
         cast = quantise_seconds(tokens * outputs, device, precision)
-        return cast + matmul_seconds(tokens, inputs, outputs, device, precision)
+        return passes * cast + matmul_seconds(tokens, inputs, outputs, device, precision)
     moved = 2.0 * main_gradient_bytes
     return matmul_seconds(outputs, inputs, tokens, device, precision, result_bytes=moved)
