@@ -120,15 +120,8 @@ def main() -> None:
         return
     numbers = fit(measured)
     lines = [f"{kind:16} {name:28} {value:.3g}" for (kind, name), value in numbers.items()]
-    sys.stdout.write(
-        "\n".join(
-            [
-                *lines,
-                *report(after, "--rows" in sys.argv),
-                "",
-            ]
-        )
-    )
+    lines += report([fitted(curve, numbers) for curve in measured], "--rows" in sys.argv)
+    sys.stdout.write("\n".join([*lines, ""]))
 
 
 if __name__ == "__main__":
