@@ -16,6 +16,7 @@ from statistics import mean
 import pytest
 
 from solver.configuration.configuration import Configuration
+from solver.configuration.known import known_architectures
 from solver.configuration.memory import PeakMemory, predict_memory
 from solver.configuration.read import read_configuration
 from solver.configuration.row_headers import with_common_header
@@ -130,3 +131,17 @@ def test_printed_peak_of_a_distributed_optimizer() -> None:
     peak = predict_memory(configuration, device_physics(configuration.device))
     assert peak.largest.states == pytest.approx(44_271_689_728, rel=0.003)
     assert peak.total_bytes == pytest.approx(70_833_405_952, rel=0.05)
+
+
+def test_states_that_a_profiler_measured() -> None:
+    """Model states of rank 0 with two layers less those with one, 8 ranks, every split of them
+    between tensor and sharded data parallelism: 16 bytes per parameter of a layer over 8."""
+    lines = (DATA / "op_galvatron_llama2_7b_a100.csv").read_text().splitlines()
+    states: dict[str, dict[str, float]] = {}
+    for row in csv.DictReader(line for line in lines if not line.startswith("#")):
+        if row["kind"].startswith("memory ms rank0 config(pp_tp_dp_opts)=1_"):
+            states.setdefault(row["kind"], {})[row["layers"]] = float(row["value"])
+    layer = known_architectures()["llama2_7b"].dense_layer_params
+    assert len(states) >= 6
+    for each in states.values():
+        assert each["2"] - each["1"] == pytest.approx(16 * layer / 8 / 2**20, rel=0.015)
