@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 
@@ -20,9 +21,12 @@ def number(row: Mapping[str, str], column: str) -> float | None:
     if not cell:
         return None
     try:
-        return float(cell)
+        value = float(cell)
     except ValueError:
-        raise RowError(f"`{column}` is not a number: {cell}") from None
+        value = math.nan
+    if not math.isfinite(value):
+        raise RowError(f"`{column}` is not a number: {cell}")
+    return value
 
 
 def whole(row: Mapping[str, str], column: str) -> int | None:
