@@ -56,7 +56,7 @@ def test_kernels_of_a100(source: str, kind: str, most: float) -> None:
 
 @pytest.mark.parametrize(
     ("source", "kind", "most"),
-    [("op_deepgemm_h800", "matmul", 0.11), ("op_deepgemm_h800", "grouped", 0.07)],
+    [("op_deepgemm_h800", "matmul", 0.13), ("op_deepgemm_h800", "grouped", 0.08)],
 )
 def test_shapes_carry_over_to_another_device(source: str, kind: str, most: float) -> None:
     assert absolute(shape_errors(chosen(source, kind))) <= most
