@@ -74,7 +74,7 @@ def operator_rows(paths: Iterable[Path]) -> tuple[OperatorRow, ...]:
 
 
 def _row(cells: Mapping[str, str]) -> OperatorRow | None:
-    device, op = DEVICES.get(cells["gpu"]), cells["op"]
+    device, op = DEVICES.get(cells.get("gpu", "")), cells.get("op", "")
     if device is None or "fwd+bwd" in op:
         return None
     kind = "attention" if op.startswith("sdp") else "grouped" if "group" in op else "matmul"
