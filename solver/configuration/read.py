@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from solver.configuration.architecture import Architecture
 from solver.configuration.cells import RowError, flag, positive, text
@@ -71,7 +71,7 @@ def read_configuration(row: Mapping[str, str], remarks: str = "") -> Configurati
     )
     architecture = architecture_of(row)
     device = device_name(row)
-    degrees = _degrees(row)
+    degrees = _with_chunks(row, _degrees(row), architecture.layers)
     per_node = devices_per_node(row, device, degrees.devices)
     precision = precision_of(text(row, "precision"), device)
     runtime = runtime_of(words)
@@ -170,6 +170,17 @@ def _degrees(row: Mapping[str, str]) -> Degrees:
     # A printed degree beyond the ranks of a stage cannot be: as many experts apart as there are.
     ep = math.gcd(ep, tp * cp * dp // math.gcd(etp, tp * cp * dp))
     return Degrees(devices, tp, pp, vp, cp, ep, etp, dp)
+
+
+def _with_chunks(row: Mapping[str, str], degrees: Degrees, layers: int) -> Degrees:
+    """Chunks per device of an interleaved schedule that does not say how many: as many as a stage
+    has layers, at most four."""
+    words = text(row, "schedule")
+    if degrees.vp > 1 or degrees.pp == 1 or schedule_of(words, degrees.pp, 1) != "interleaved":
+        return degrees
+    per_stage = -(-layers // degrees.pp)
+    chunks = next(count for count in (4, 3, 2, 1) if per_stage % count == 0)
+    return replace(degrees, vp=chunks)
 
 
 def _global_batch(row: Mapping[str, str], micro_batch: int, dp: int) -> int:

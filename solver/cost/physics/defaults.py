@@ -110,14 +110,14 @@ def _sustained(
 
 
 _VOLTA = _sustained(0.72, 0.72, 0.72, 0.72, 0.4, 0.3)
-_AMPERE = {**_sustained(0.727, 0.727, 0.727, 0.727, 0.587, 0.477), "host_rank_s": 1.98e-05}
+_AMPERE = {**_sustained(0.81, 0.81, 0.81, 0.81, 0.539, 0.438), "host_rank_s": 1.97e-05}
 _AMPERE_PCIE = _sustained(0.776, 0.776, 0.776, 0.776, 0.64, 0.52)
 _HOPPER = {
-    **_sustained(0.632, 0.66, 0.54, 0.6, 0.575, 0.483),
-    "attention_portable": 1.98,
-    "overlap_slowdown": 0.159,
+    **_sustained(0.626, 0.66, 0.54, 0.6, 0.693, 0.582),
+    "attention_portable": 2.03,
+    "overlap_slowdown": 0.168,
 }
-_HOPPER_500W = {**_sustained(0.44, 0.41, 0.3, 0.38, 0.43, 0.36), "attention_portable": 1.4}
+_HOPPER_500W = {**_sustained(0.46, 0.41, 0.3, 0.38, 0.43, 0.36), "attention_portable": 1.4}
 # Quantisation on B300 moves 5.4 of 8 TB/s (op_te_gemm_b300_h200nvl; H200 NVL 4.25 of 4.8).
 _HBM3E_STREAMS = {"memory_efficiency": 0.7}
 _BLACKWELL = {
@@ -128,7 +128,7 @@ _BLACKWELL = {
     "matmul_efficiency_fp4": 0.46,
 }
 _BLACKWELL_LIMITED = {
-    **_sustained(0.335, 0.27, 0.19, 0.25, 0.28, 0.22),
+    **_sustained(0.338, 0.27, 0.19, 0.25, 0.28, 0.22),
     **_HBM3E_STREAMS,
     "attention_portable": 2.5,
 }
@@ -146,7 +146,7 @@ _BLACKWELL_ULTRA = {
     "peak_fp4_flop_per_s": 15000 * T,
     "matmul_efficiency_fp4": 0.40,
 }
-_CDNA3 = _sustained(0.34, 0.245, 0.22, 0.22, 0.22, 0.18)
+_CDNA3 = _sustained(0.331, 0.245, 0.22, 0.22, 0.22, 0.18)
 
 DEVICES: dict[str, DeviceNumbers] = {
     "v100": _device(
