@@ -50,13 +50,17 @@ def host_pipeline_seconds(configuration: Configuration, device: DevicePhysics) -
     return wait + device.number("pipeline_wait_pair_s") * c.tp * c.tp
 
 
-def host_unsharded_seconds(configuration: Configuration, device: DevicePhysics) -> float:
-    """Seconds a stage waits per micro-batch and neighbour in nanotron's pipelines where hooks
-    all-reduce gradients (ZeRO 0): measured, whatever the size, with many micro-batches and where
-    most boundaries cross nodes."""
+def host_stall_seconds(
+    configuration: Configuration, device: DevicePhysics, memory_is_full: bool
+) -> float:
+    """Seconds that a stage of nanotron's pipelines stalls per micro-batch and neighbour: measured,
+    whatever the size, where the allocator has to give memory back, and where hooks all-reduce
+    gradients (ZeRO 0) of many micro-batches while most boundaries cross nodes."""
     c = configuration
-    nodes = c.devices // c.devices_per_node
-    hooked = c.runtime == "nanotron" and c.shard == "none" and c.dp > 1
-    if not hooked or c.micro_batches <= 8 or (nodes < 4 and c.pp > nodes):
+    if c.runtime != "nanotron" or c.pp == 1:
         return 0.0
-    return device.number("hooked_wait_s") * min(2, c.pp - 1)
+    nodes = c.devices // c.devices_per_node
+    hooked = c.shard == "none" and c.dp > 1 and c.micro_batches > 8
+    if memory_is_full or (hooked and (nodes >= 4 or c.pp <= nodes)):
+        return device.number("stall_s") * min(2, c.pp - 1)
+    return 0.0

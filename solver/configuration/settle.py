@@ -20,13 +20,19 @@ def settled_step(configuration: Configuration, device: DevicePhysics) -> StepTim
     """The step of a configuration whose recompute may be open."""
     c = configuration
     if c.recompute_known:
-        return predict_step(c, device)
+        return predict_step(c, device, memory_is_full(c, device))
     least: Recompute = "selective" if c.attention == "unfused" else "none"
     bare = predict_step(replace(c, recompute=least), device)
     share = recomputed_share(c, least, device)
     if share == 0.0 or c.architecture.experts:
         return bare
     return mixed(bare, predict_step(replace(c, recompute="full"), device), share)
+
+
+def memory_is_full(configuration: Configuration, device: DevicePhysics) -> bool:
+    """Whether the allocator has too little room to keep what it frees."""
+    peak = predict_memory(configuration, device)
+    return peak.needed_bytes > device.number("memory_full") * peak.capacity_bytes
 
 
 def recomputed_share(

@@ -19,7 +19,7 @@ from solver.configuration.expert_parallel import (
 )
 from solver.configuration.gathers import GatheredLayer, gathered_layer
 from solver.configuration.head import EndTime, embedding_time, head_time
-from solver.configuration.host import host_unsharded_seconds, host_update_seconds
+from solver.configuration.host import host_stall_seconds, host_update_seconds
 from solver.configuration.layer_step import LayerStep, layer_step
 from solver.configuration.pipeline import StageTime, pipeline_seconds
 from solver.configuration.stages import StageShare, stage_shares
@@ -47,8 +47,10 @@ class StepTime:
     optimizer: float
 
 
-def predict_step(configuration: Configuration, device: DevicePhysics) -> StepTime:
-    """The step of a configuration on a device."""
+def predict_step(
+    configuration: Configuration, device: DevicePhysics, memory_is_full: bool = False
+) -> StepTime:
+    """The step of a configuration on a device, whose memory may be nearly full."""
     c = configuration
     device = connected(c, device)
     wires = fabric(device, c.devices_per_node)
@@ -62,7 +64,8 @@ def predict_step(configuration: Configuration, device: DevicePhysics) -> StepTim
 
     one = layer_step(c, device, wires)
     layer = gathered_layer(c, device, traffic, params, layers, (one.forward, one.backward))
-    times = _stage_times(c, device, stages, one, layer)
+    stall = host_stall_seconds(c, device, memory_is_full)
+    times = _stage_times(c, device, stages, one, layer, stall)
     hop = hop_seconds(c, wires)
     hops = visible_hops_seconds(c, hop)
     m = c.micro_batches
@@ -116,11 +119,11 @@ def _stage_times(
     stages: tuple[StageShare, ...],
     one: LayerStep,
     layer: GatheredLayer,
+    stall: float,
 ) -> tuple[StageTime, ...]:
     """Seconds of every stage and one micro-batch."""
     c = configuration
     first, last = embedding_time(c, device), head_time(c, device)
-    waits = host_unsharded_seconds(c, device)
     nothing = EndTime(0.0, 0.0, 0.0)
     times = []
     for share in stages:
@@ -128,7 +131,7 @@ def _stage_times(
         weights = 0.0 if c.frozen_base else sum(end.weights for end in ends)
         forward = share.layers * layer.forward + sum(end.forward for end in ends)
         backward = share.layers * layer.backward + sum(end.backward for end in ends) + weights
-        times.append(StageTime(forward, backward + waits, share.layers * one.weights + weights))
+        times.append(StageTime(forward, backward + stall, share.layers * one.weights + weights))
     return tuple(times)
 
 

@@ -35,6 +35,8 @@ STEP: dict[str, float] = {
     "pipeline_wait_s": 4.8e-3,
     "pipeline_wait_rank_s": 1.75e-3,
     "pipeline_wait_pair_s": 0.056e-3,
-    "hooked_wait_s": 0.52,
+    "stall_s": 0.5,
+    # share of a device's memory beyond which the allocator gives back and takes again
+    "memory_full": 0.93,
     "optimizer_passes": 1.11,
 }
