@@ -65,16 +65,16 @@ def _by_cost(configuration: Configuration) -> list[float]:
 
 
 def _by_parameters(configuration: Configuration) -> list[float]:
-    """Layers and head in order, each to the first stage whose share of their parameters is not
-    yet exceeded; the block that exceeds it stays (nanotron's division of a pipeline)."""
+    """Layers and head in order, each to the first stage whose share of their matrices' parameters
+    is not yet exceeded; the block that exceeds it stays (nanotron's division of a pipeline)."""
     a, c = configuration.architecture, configuration
-    layer = float(a.params - a.embedding_params - a.head_params) / a.layers
-    share = (a.layers * layer + a.vocab * a.hidden) / c.pp
+    layer = 4 * a.heads * a.head_dim * a.hidden + 3 * a.ffn * a.hidden
+    total = a.layers * layer + a.vocab * a.hidden
     counts = [0.0] * c.pp
-    stage, dealt = 0, 0.0
+    stage = dealt = 0
     for _ in range(a.layers):
         counts[stage] += 1
         dealt += layer
-        if dealt > share * (stage + 1) and stage < c.pp - 1:
+        if dealt * c.pp > total * (stage + 1) and stage < c.pp - 1:
             stage += 1
     return counts

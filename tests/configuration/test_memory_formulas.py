@@ -16,6 +16,7 @@ from solver.configuration.memory_terms.gathered import gathered_layer_bytes
 from solver.configuration.memory_terms.logits import logits_bytes
 from solver.configuration.memory_terms.stage import in_flight, stage_loads
 from solver.configuration.memory_terms.states import bytes_per_param, stage_params, state_bytes
+from solver.configuration.stages import stage_shares
 
 DATA = Path(__file__).parents[1] / "data" / "published"
 GIB = 2.0**30
@@ -235,3 +236,23 @@ def test_a_sharded_stage_of_a_pipeline_stays_whole() -> None:
     layer, table = GPT.dense_layer_params, GPT.vocab * GPT.hidden
     found = gathered_layer_bytes(c, load, stage_params(c, load))
     assert found == pytest.approx(2 * (2 * layer + table) + 2 * table, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("layers", "hidden", "pp", "counts"),
+    [
+        (28, 3072, 4, (8, 8, 8, 4)),
+        (28, 3072, 8, (4, 4, 4, 4, 4, 4, 4, 0)),
+        # a share of exactly ten layers is not exceeded by ten
+        (16, 2048, 2, (11, 5)),
+    ],
+)
+def test_stages_dealt_by_parameters(
+    layers: int, hidden: int, pp: int, counts: tuple[int, ...]
+) -> None:
+    """The head counts as the layers whose parameters it equals (four of the smaller model)."""
+    llama = replace(
+        gpt(layers, hidden, 32), ffn=8192, vocab=131072, glu=True, norm="rms", positions="rope"
+    )
+    c = configuration(llama, precision="bf16", runtime="nanotron", pp=pp, devices=pp)
+    assert tuple(share.layers for share in stage_shares(c)) == counts
