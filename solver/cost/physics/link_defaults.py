@@ -125,7 +125,7 @@ LINKS: dict[str, dict[str, float]] = {
     # p5, and the median all-gathers of 16 to 512 ranks in the Ultra-Scale Playbook.
     "efa": {
         **_INFINIBAND,
-        "ring_step_s": 46e-6,
+        "ring_step_s": 44e-6,
         "ring_efficiency": 0.93,
         "hop_ll_s": 31.4e-6,
         "hop_ll128_s": 56e-6,
