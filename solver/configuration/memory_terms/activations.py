@@ -20,7 +20,7 @@ core (5 a s: softmax, its dropout's mask and output). Assumed beside the paper:
 * A gate adds its product; its activation function's output is kept too, unless that is fused.
 * PyTorch's modules repeat keys and values to all heads; not compiled, they take a root-mean-square
   norm in four bytes (4 h more each). nanotron's copy queries, keys and values into the layout
-  of their kernels.
+  of their kernels, and where sums over ranks are whole keep one (2 h).
 * With experts a token is kept once per expert that it meets: its input, the block's inner values
   and its output; PyTorch's modules copy it before and after each of exchange, sorting and padding,
   and weigh it in four bytes (18 h).
@@ -85,6 +85,8 @@ def _whole_part(configuration: Configuration) -> float:
     a, c = configuration.architecture, configuration
     per_token = 8.0 * a.hidden
     if c.attention == "unfused":
+        per_token += 2.0 * a.hidden
+    if c.runtime == "nanotron" and c.tp > _sequence(c):
         per_token += 2.0 * a.hidden
     if not c.compiled and c.runtime == "fsdp" and a.norm == "rms":
         per_token += 8.0 * a.hidden

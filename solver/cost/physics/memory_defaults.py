@@ -7,7 +7,7 @@ MEMORY: dict[str, float] = {
     "fragmentation": 0.06,
     # ... and what stays of it, and of what waits for a stream, when memory is short
     "reserve_kept": 0.2,
-    "held_kept": 0.3,
+    "held_kept": 0.4,
     "workspace_bytes": 0.25 * 2**30,
     "context_bytes": 1.5 * 2**30,
     "driver_bytes": 2.5 * 2**30,
