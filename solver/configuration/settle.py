@@ -4,16 +4,24 @@ Where no word says what is recomputed, nothing is, or of an attention core that 
 core (Megatron-LM's selective recompute, its advice since 2022). If that does not fit the device, as
 many layers are recomputed whole as must be (Megatron-LM's "block" method); their share is that of
 the bytes to save.
+
+Mixtures of experts are not recomputed by layers, which would repeat their exchanges: their recipes
+drop what is cheap to repeat (activations of experts, norms, up-projections of latent attention), a
+few per cent of a forward, which is left out. Nor are the recipes of NVIDIA's container releases:
+where they do not fit they offload activations to the host, beside compute.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields, replace
 
 from solver.configuration.configuration import Configuration, Recompute
 from solver.configuration.memory import predict_memory
 from solver.configuration.time import StepTime, predict_step
 from solver.cost.physics.parameters import DevicePhysics
+
+CONTAINER = re.compile(r"\d\d\.\d\d")
 
 
 def settled_step(configuration: Configuration, device: DevicePhysics) -> StepTime:
@@ -24,7 +32,7 @@ def settled_step(configuration: Configuration, device: DevicePhysics) -> StepTim
     least: Recompute = "selective" if c.attention == "unfused" else "none"
     bare = predict_step(replace(c, recompute=least), device)
     share = recomputed_share(c, least, device)
-    if share == 0.0 or c.architecture.experts:
+    if share == 0.0 or c.architecture.experts or CONTAINER.match(c.release):
         return bare
     return mixed(bare, predict_step(replace(c, recompute="full"), device), share)
 

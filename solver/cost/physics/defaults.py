@@ -113,7 +113,7 @@ _VOLTA = _sustained(0.72, 0.72, 0.72, 0.72, 0.4, 0.3)
 _AMPERE = {**_sustained(0.81, 0.81, 0.81, 0.81, 0.539, 0.438), "host_rank_s": 1.97e-05}
 _AMPERE_PCIE = _sustained(0.776, 0.776, 0.776, 0.776, 0.64, 0.52)
 _HOPPER = {
-    **_sustained(0.626, 0.66, 0.54, 0.6, 0.693, 0.582),
+    **_sustained(0.626, 0.64, 0.53, 0.6, 0.693, 0.582),
     "attention_portable": 2.03,
     "overlap_slowdown": 0.168,
 }
