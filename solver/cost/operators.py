@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,14 +93,17 @@ class OperatorStates:
             for index in self.op.indices
         }
 
-    def divisible(self, wires: Wires, microbatches: int) -> npt.NDArray[np.bool_]:
-        """Strategies whose degrees divide every index."""
-        fine = np.ones(len(self.assigned), dtype=bool)
-        for index in self.op.indices:
-            size = index.size // microbatches if index.batch else index.size
-            degree = np.prod(np.where(self._cut[index.name], wires.sizes, 1), axis=-1)
-            fine &= size % degree == 0
-        return fine
+    def divisible(self, wires: Wires, counts: Sequence[int]) -> npt.NDArray[np.bool_]:
+        """Strategies whose degrees divide every index, with one of some micro-batch counts."""
+        found = np.zeros(len(self.assigned), dtype=bool)
+        for microbatches in counts:
+            fine = np.ones(len(self.assigned), dtype=bool)
+            for index in self.op.indices:
+                size = index.size // microbatches if index.batch else index.size
+                degree = np.prod(np.where(self._cut[index.name], wires.sizes, 1), axis=-1)
+                fine &= size % degree == 0
+            found |= fine
+        return found
 
 
 def weight_gradient(op: Operator, graph: Graph) -> bool:

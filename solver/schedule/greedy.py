@@ -70,6 +70,7 @@ class _Simulation:
         patience: float,
     ) -> None:
         self.operators = operators
+        self.chunks = operators.chunks
         self.patience = patience
         self.ahead: dict[int, int] = {}
         self.count = operators.microbatches
@@ -156,7 +157,7 @@ class _Simulation:
             return True
         if self.following[k] - self.following[self.release[k]] >= self.caps[k]:
             return False
-        backward = k + self.operators.chunks
+        backward = k + self.chunks
         if self.following[k] - self.following[backward] >= self.ahead.get(k, self.count):
             return False
         return len(device.chunks) == 1 or self._all_could_finish(device, k)

@@ -49,6 +49,8 @@ WINDOWS_FIRST = 150
 """From this many operators on, windows improve the start before the whole model is tried."""
 WINDOW_SHARE = 0.4
 """Share of the time for them."""
+START_SECONDS, START_SHARE = 1.5, 0.5
+"""Time for constructive schedules: at least so many seconds, or so much of the time."""
 KERNEL_SHARE, KERNELS = 0.15, 2
 """Share of the time for repeating kernels, and the most of them that windows improve."""
 SECOND_SHARE = 0.3
@@ -86,7 +88,8 @@ def solve(
     whole_time = Budget(time_limit_s, deterministic)
     if "memory" in then:
         effort = replace(effort, seconds=(1 - SECOND_SHARE) * time_limit_s)
-    found = _better(completed(operators, start), best_start(problem, operators))
+    patience = math.inf if deterministic else max(START_SECONDS, START_SHARE * time_limit_s)
+    found = _better(completed(operators, start), best_start(problem, operators, patience))
     if found is None and operators.musts:
         answer = _found_by_search(operators, effort)
         if isinstance(answer, Answer):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -109,14 +110,19 @@ THROTTLES = tuple(share / 20 for share in range(12, 37, 2))
 """Tried multiples of the memory share that a chunk's round trip asks for."""
 
 
-def best_start(problem: ScheduleProblem, operators: Operators) -> Timed | None:
-    """The best of all constructive schedules; None when none was found: without pins the problem
-    is then infeasible."""
+def best_start(
+    problem: ScheduleProblem, operators: Operators, seconds: float = math.inf
+) -> Timed | None:
+    """The best of all constructive schedules, or of as many as fit in some seconds; None when none
+    was found: without pins the problem is then infeasible."""
     best: Timed | None = None
+    end = time.monotonic() + seconds
     for order in _orders(problem, operators, quick=False):
         found = timed(operators, order)
         if found is not None and (best is None or found.value < best.value):
             best = found
+        if best is not None and time.monotonic() > end:
+            break
     if best is not None:
         return best
     sequential = one_by_one(operators)

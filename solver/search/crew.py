@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import math
 import multiprocessing
 import pickle
 import signal
@@ -25,6 +26,7 @@ from dsl.spec import Spec
 from solver.events import Options
 from solver.search.frame import make_frame
 from solver.search.goal import goal_of
+from solver.search.ranges import joint
 from solver.search.split import SplitSearch
 from solver.space.mesh import splits
 
@@ -33,18 +35,21 @@ SHORT = 4.0  # seconds: within less, a process is hardly up before the time is
 DEPTH = 6  # tasks waiting or running per worker
 BATCH = 6  # splits per task of quick looks
 
-Step = Literal["glance", "prepare", "tighten"]
-"""A quick look; a bound by messages that is nearly what is needed; all that messages give."""
+Step = Literal["range", "glance", "prepare", "tighten"]
+"""One bound for all; a quick look; a bound by messages that is nearly what is needed; all that
+messages give."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bounded:
-    """What is known of a split: a lower bound, and whether it is proven to have nothing better."""
+    """What is known of some splits: a lower bound, and whether it is proven that they have nothing
+    better."""
 
-    number: int
+    numbers: tuple[int, ...]
     step: Step
     bound: float
     closed: bool
+    enough: float = math.inf  # what was asked for
 
 
 def bound_splits(
@@ -58,6 +63,8 @@ def bound_splits(
     """Bounds of some splits of a pickled (spec, unfold, whole axes), on plans below `cutoff`; those
     that are `enough` are not raised further."""
     end = time.monotonic() + seconds
+    if step == "range":
+        return bound_range([_searches(payload)[n] for n in numbers], numbers, cutoff, enough, end)
     found = []
     for number in numbers:
         if time.monotonic() > end:
@@ -66,9 +73,24 @@ def bound_splits(
         search.glance(cutoff)
         if step != "glance" and not search.closed and search.bound < cutoff:
             search.prepare(cutoff, end, enough)
-        found.append(Bounded(number, step, search.bound, search.closed))
+        found.append(Bounded((number,), step, search.bound, search.closed))
         search.forget()
     return found
+
+
+def bound_range(
+    searches: Sequence[SplitSearch],
+    numbers: Sequence[int],
+    cutoff: float,
+    enough: float,
+    end: float,
+) -> list[Bounded]:
+    """What one bound says of the splits of a range; nothing after `end`, on the monotonic clock."""
+    if time.monotonic() > end:
+        return []
+    together = joint(searches)
+    together.prepare(cutoff, end, enough)
+    return [Bounded(tuple(numbers), "range", together.bound, together.closed, enough)]
 
 
 def _searches(payload: bytes) -> list[SplitSearch]:
@@ -108,10 +130,10 @@ class Crew:
         except RuntimeError:  # shut down, or a worker died
             self.is_gone = True
         else:
-            self.pending[task] = tuple(numbers)
+            self.pending[task] = () if step == "range" else tuple(numbers)
 
     def busy_with(self) -> set[int]:
-        """Splits that are being looked at."""
+        """Splits that are being looked at one by one."""
         return {number for numbers in self.pending.values() for number in numbers}
 
     def heard(self, seconds: float = 0.0) -> list[Bounded]:

@@ -12,12 +12,13 @@ from dsl.spec import Spec, SubAxis
 from solver.events import Emit, Incumbent, Options, Progress
 from solver.plan.document import Proof, document, memory_limit
 from solver.search.chunked import divided, gain, with_words
-from solver.search.crew import BATCH, Crew, Step, crew_for
+from solver.search.crew import BATCH, Bounded, Crew, Step, bound_range, crew_for
 from solver.search.effort import Effort
 from solver.search.frame import make_frame
 from solver.search.goal import Found, Goal
 from solver.search.likely import Likely
 from solver.search.memory import search_memory
+from solver.search.ranges import Ranges, apply_to
 from solver.search.split import SplitSearch
 from solver.space.mesh import splits
 
@@ -32,9 +33,13 @@ FIRST_TURN = 0.3  # seconds, at least, for a split's first search
 GRAIN = 1e-4  # gaps below this are the clock's grain, see solver/README.md section 9
 OWN_SECONDS = 0.5  # for first looks here, while the crew comes up
 NEARLY, FAR_UP = 0.95, 1.3  # bounds high enough at first: of the best plan, of the least bound
+FIRST_LOOKS = 24  # splits looked at before those that are bounded by ranges
+RANGE_ENOUGH = 0.92  # of the best plan: bounds of ranges that are not raised further
+RANGE_UP = 1.15  # of the least bound of all: how far a range is raised at once
 WORTH = 5e-4  # relative: a bound so near to the best plan leaves too little to deal for
 AMONG = 1.02  # splits are dealt whose bound is at most so much above the least one refined
 SURE = 1.3  # and at most so much above the least bound of all
+FAR_BELOW = 0.9  # of the best plan: a bound that leaves enough to deal for in any case
 PATIENCE = 0.2  # seconds between looks at what the crew has done
 
 
@@ -84,6 +89,7 @@ class Search:
         self.likely = Likely(self.spec, self.goal)
         self.crew: Crew | None = None
         self.turn = False
+        self.ranges = Ranges()
         self.divided: set[tuple[tuple[SubAxis, ...], int]] = set()
 
     @property
@@ -130,16 +136,9 @@ class Search:
         if self.crew is None:
             return
         for each in self.crew.heard(seconds):
-            search = self.all[each.number]
-            if search.closed or search not in self.open:
-                continue
-            search.glanced = True
-            search.refined |= each.step != "glance"
-            search.tight |= each.step == "tighten"
-            search.bound = max(search.bound, each.bound)
-            if each.closed:
-                search.close(search.bound)
-            self._drop_if_done(search)
+            self._learn(each)
+        while self.crew.has_room and (found := self._next_range()) is not None:
+            self.crew.ask("range", found[0], self.cutoff, found[1], max(0.0, self._left()))
         busy = self.crew.busy_with()
         waiting = [s for s in self.open if self.number[id(s)] not in busy]
         while self.crew.has_room and waiting:
@@ -151,6 +150,43 @@ class Search:
                 return
             self._ask(step, chosen)
             waiting = [s for s in waiting if s not in chosen]
+
+    def _learn(self, bounded: Bounded) -> None:
+        """Bounds that were found in another process, or of a range."""
+        for number in bounded.numbers:
+            search = self.all[number]
+            if search.closed or search not in self.open:
+                continue
+            search.glanced = True
+            search.refined |= bounded.step in ("prepare", "tighten")
+            search.tight |= bounded.step == "tighten"
+            search.bound = max(search.bound, bounded.bound)
+            if bounded.closed:
+                search.close(search.bound)
+            self._drop_if_done(search)
+        if bounded.step == "range" and bounded.bound < RANGE_ENOUGH * self.cutoff:
+            self.ranges.learn(bounded.numbers, bounded.bound, bounded.enough)
+
+    def _next_range(self) -> tuple[tuple[int, ...], float] | None:
+        """The range of least bound that matters, and how far to raise that for now: to what the
+        best plan needs, but not far above the least bound of all; at first as far as is quick."""
+        while self.ranges.waiting:
+            numbers = self.ranges.take()
+            if any(self.all[n] in self.open for n in numbers):
+                least = min((s.bound for s in self.open), default=0.0)
+                return numbers, min(RANGE_ENOUGH * self.cutoff, RANGE_UP * least)
+        return None
+
+    def _bound_range(self) -> None:
+        """Bound a range here."""
+        found = self._next_range()
+        if found is None:
+            return
+        numbers, enough = found
+        searches = [self.all[n] for n in numbers]
+        self.tell(f"bounding {searches[0].split.stages} stages together")
+        for each in bound_range(searches, numbers, self.cutoff, enough, self._deadline()):
+            self._learn(each)
 
     def _ask(self, step: Step, searches: Sequence[SplitSearch]) -> None:
         assert self.crew is not None
@@ -187,11 +223,16 @@ class Search:
 
     def _glance(self) -> None:
         """A quick bound for every split, the likeliest first; where splits are many the others wait
-        until there are plans, or are looked at by the crew."""
+        until there are plans, or are looked at by the crew, together where they are very many."""
         self.tell("bounding")
         begin = time.monotonic()
+        if self.crew is not None and apply_to(self.spec, len(self.all)):
+            self.ranges.begin(self.all)
         for number, search in enumerate(self.open):
-            if self.crew is not None and time.monotonic() - begin > OWN_SECONDS:
+            if self.ranges.waiting and number >= FIRST_LOOKS:
+                break
+            is_long = self.crew is not None and time.monotonic() - begin > OWN_SECONDS
+            if is_long and not self.ranges.waiting:
                 for first in range(number, len(self.open), BATCH):
                     self._ask("glance", self.open[first : first + BATCH])
                 break
@@ -236,6 +277,9 @@ class Search:
 
     def _step(self) -> bool:
         """The next most useful thing; whether it counts as a step."""
+        if self.ranges.is_new:
+            self._bound_range()
+            return False
         dealt = self._to_deal()
         if dealt is not None:
             self._deal(dealt)
@@ -299,7 +343,7 @@ class Search:
         if all(s.refined for s in self.open) or not any(s.dealt for s in self.all):
             return likeliest  # a plan within reach makes all other bounds cheaper
         lowest = min((s.bound for s in self.open if s.glanced), default=0.0)
-        is_good = likeliest.bound <= min(AMONG * least, SURE * lowest)
+        is_good = likeliest.bound <= max(min(AMONG * least, SURE * lowest), FAR_BELOW * self.cutoff)
         return likeliest if is_good else None
 
     def _deal(self, search: SplitSearch) -> None:

@@ -209,6 +209,8 @@ class SplitSearch:
         self.stagewise = self._stagewise(problem, pins, remaining)
         if not (self.sketch_late and math.isinf(cutoff)):
             self.tighten(cutoff, deadline, enough)
+        if self.split.counts:
+            return
         if not self.closed and math.isinf(cutoff) and self.lacks_memory():
             self.close(math.inf)
         is_shaped = self.spec.train.pipeline.family in CHAINED
@@ -225,7 +227,8 @@ class SplitSearch:
             asked = Joined(self.ready.tables)
             late = partial(_is_past, deadline)
             self.bound = max(self.bound, self.stagewise.refine(asked, cutoff, late, enough))
-        if self.bound < enough and not self.differs and not _is_past(deadline):
+        is_alike = not (self.differs or self.split.counts)
+        if self.bound < enough and is_alike and not _is_past(deadline):
             self.bound = max(self.bound, self._tight_bound(self.ready.tables, cutoff))
         if self.bound >= full:
             self.close(self.bound)

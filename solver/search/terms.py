@@ -159,12 +159,15 @@ def bound_weights(problem: ShardingProblem) -> list[Weights]:
        over s has all of them equal, A_s = A_0 (1 - 1/m)^s, so `step >= A / (1 - (1 - 1/m)^P)`.
     3. The mean over stages with the other tails (`mean_tails`), less what hides them everywhere.
 
+    Of a split that stands for several counts, only the mean over stages is known to hold: the work
+    of all micro-batches is least with the least of them.
+
     With several kinds of devices means are weighted by shares (`solver.cost.kinds`); what needs a
     chain counts each unit on the devices that take least.
     """
     m, stages = float(problem.split.microbatches), problem.split.stages
     chunks = len(placement(problem.spec.train.pipeline, stages))
-    chain = chunks == stages > 1 and problem.wiring.is_chain
+    chain = chunks == stages > 1 and problem.wiring.is_chain and not problem.split.counts
     least, shared = problem.kinds.least, problem.kinds.shared
     mean = {**dict.fromkeys(WORK, m / stages), Quantity.STEP: 1.0 / stages}
     found = [_everywhere(problem, mean, shared)] if not chain or least != shared else []

@@ -210,7 +210,7 @@ class _Builder:
             unary, working = table[:, kept], working_bytes(states, self.costing)[kept]
         else:
             states = OperatorStates(op, self._operator_cuts(op))
-            fits = states.divisible(self.costing.wires, self.costing.microbatches)
+            fits = states.divisible(self.costing.wires, self.split.dividing)
             states = OperatorStates(op, states.assigned[fits])
             if not len(states.assigned):
                 raise NoStrategyError(op.name)
@@ -305,11 +305,14 @@ class _Builder:
         values = [*order, NONE] + ([PARTIAL] if declared.needs_gradient else [])
         rows = self._assignments(len(values))
         states: States = np.array(values, dtype=np.int8)[rows]
-        fits = np.ones(len(states), dtype=bool)
-        for j, dim in enumerate(declared.dims):
-            size = dim.size // self.costing.microbatches if dim.batch else dim.size
-            cut = np.prod(np.where(states == j, self.costing.wires.sizes, 1), axis=-1)
-            fits &= size % cut == 0
+        fits = np.zeros(len(states), dtype=bool)
+        for microbatches in self.split.dividing:
+            fine = np.ones(len(states), dtype=bool)
+            for j, dim in enumerate(declared.dims):
+                size = dim.size // microbatches if dim.batch else dim.size
+                cut = np.prod(np.where(states == j, self.costing.wires.sizes, 1), axis=-1)
+                fine &= size % cut == 0
+            fits |= fine
         states = states[fits]
         unary = np.zeros((self.kinds.width, len(states)))
         if declared.role != "parameter":

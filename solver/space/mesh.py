@@ -17,18 +17,31 @@ class Split:
     """A division of the mesh and of the batch: the outermost choice of a plan.
 
     `pipeline` are the sub-axes that make stages, `sharding` the others, both in mesh order. `kinds`
-    are the kinds of the devices of every stage, by their numbers in the mesh.
+    are the kinds of the devices of every stage, by their numbers in the mesh. With `counts`,
+    ascending, it stands for several micro-batch counts that are bounded together: `microbatches` is
+    the least of them (`solver.search.ranges`).
     """
 
     pipeline: tuple[SubAxis, ...]
     sharding: tuple[SubAxis, ...]
     microbatches: int
     kinds: tuple[int, ...]
+    counts: tuple[int, ...] = ()
 
     @property
     def stages(self) -> int:
         """Number of pipeline stages."""
         return math.prod(part.size for part in self.pipeline)
+
+    @property
+    def dividing(self) -> tuple[int, ...]:
+        """The micro-batch counts that it stands for."""
+        return self.counts or (self.microbatches,)
+
+    @property
+    def shrink(self) -> float:
+        """What micro-batches of the greatest count are of those of the least."""
+        return self.dividing[0] / self.dividing[-1]
 
     def link_between(self, stages: Iterable[int]) -> Link | None:
         """The link that transfers between these stages use, the slowest of all that theirs have:

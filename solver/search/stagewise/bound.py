@@ -30,7 +30,15 @@ import numpy as np
 
 from solver.cost.collectives import Floats
 from solver.cost.quantities import COUNT, Quantity
-from solver.search.stagewise.kernels import AGAIN, EITHER, PLAIN, Ints, interpolated, reach
+from solver.search.stagewise.kernels import (
+    AGAIN,
+    EITHER,
+    PLAIN,
+    Ints,
+    in_flight,
+    interpolated,
+    reach,
+)
 from solver.search.stagewise.oracle import Alone, Joined, Kind, kinds_of, rows
 from solver.sharding.domain import Domain
 from solver.sharding.problem import ShardingProblem
@@ -91,9 +99,11 @@ class Stagewise:
         family = self.problem.spec.train.pipeline.family
         self.by_order = family in ("one_f_one_b", "zb_h1")
         self.alone = Alone(self.problem, self.domain)
-        self.held = np.array([2.0**g for g in range(math.ceil(math.log2(self.stages)) + 1)])
+        self.shrink = split.shrink
+        most, least = math.ceil(math.log2(self.stages)), math.floor(math.log2(self.shrink))
+        self.held = np.array([2.0**g for g in range(least, most + 1)])
         if family == "gpipe":
-            self.held = np.array([1.0])
+            self.held = np.array([self.shrink])
         self.fused = family in FUSED_FAMILIES
         rough = [self._rough(kind) for kind in self.kinds]
         # [phase, kind] seconds of a micro-batch: forwards, and what it stays for.
@@ -166,7 +176,7 @@ class Stagewise:
         [what, unit] the price, the unit without room, and how many units are recomputed."""
         units = len(self.kind)
         forward, stay = np.minimum(self.phases[:, self.kind], self.phases[:, self.entering])
-        lead = np.concatenate([[0.0], np.cumsum(forward)])
+        lead = self.shrink * np.concatenate([[0.0], np.cumsum(forward)])
         residence = np.concatenate([np.cumsum(stay[::-1])[::-1], [0.0]])
         ends, counts = np.zeros(self.stages, np.int64), np.zeros(self.stages, np.int64)
         why = np.full((3, units), -1)
@@ -181,6 +191,7 @@ class Stagewise:
             residence,
             self.stages,
             self.m,
+            self.shrink,
             self.by_order,
             limit,
             ends,
@@ -256,9 +267,8 @@ class Stagewise:
             stop = int(stops[start])
             if stop < 0:
                 break
-            flight = max(1.0, min(self.m, math.ceil(self.m * stay[start:].sum() / limit - 1e-6)))
-            if self.by_order:
-                flight = float(min(self.m, self.stages - s))
+            left, residence = self.stages - s, float(stay[start:].sum())
+            flight = in_flight(self.m, self.shrink, self.by_order, left, residence, limit)
             units = slice(start + 1, stop + 1)
             here = set(self.kind[units].tolist())
             entering = {int(self.entering[start])}

@@ -112,7 +112,10 @@ class Dealer:
                 continue
             low, high = min(worst, target), max(worst, target)
             limit = times[worst] * (1 - 1e-6)
-            if all(self._pick(moved, s).value < limit for s in range(low, high + 1)):
+            between = range(low, high + 1)
+            if any(min(self._bounds(self._key(moved, s))) >= limit for s in between):
+                continue
+            if all(self._pick(moved, s).value < limit for s in between):
                 ends[:] = moved
                 return True
             if self.effort.is_over():
@@ -136,8 +139,8 @@ class Dealer:
     def _flight(self, stage: int) -> int:
         return min(self.split.microbatches, self.split.stages - stage)
 
-    def _pick(self, ends: list[int], stage: int) -> Pick:
-        """The best of a stage that ends at `ends[stage]`."""
+    def _key(self, ends: list[int], stage: int) -> Key:
+        """What decides about a stage that ends at `ends[stage]`: its units, what is in flight."""
         start = ends[stage - 1] if stage else 0
         here = [(int(self.stagewise.entering[start]), start)]
         here += [(int(self.stagewise.kind[u]), u) for u in range(start + 1, ends[stage])]
@@ -145,7 +148,11 @@ class Dealer:
         for kind, u in here:
             name = (kind, int(self.stagewise.mode[u]))
             tally[name] = tally.get(name, 0) + 1
-        key = (tuple((k, m, n) for (k, m), n in sorted(tally.items())), self._flight(stage))
+        return tuple((k, m, n) for (k, m), n in sorted(tally.items())), self._flight(stage)
+
+    def _pick(self, ends: list[int], stage: int) -> Pick:
+        """The best of a stage that ends at `ends[stage]`."""
+        key = self._key(ends, stage)
         if key not in self.picks:
             self.picks[key] = self._look(ends, stage, key)
         return self.picks[key]

@@ -72,6 +72,23 @@ def least_time(
 
 
 @compiled
+def in_flight(
+    microbatches: int, shrink: float, by_order: bool, left: int, residence: float, limit: float
+) -> float:
+    """Micro-batches that a stage with `left` stages from it on has in flight at some time.
+
+    With `shrink` below 1 it is for all counts up to `microbatches / shrink`: in micro-batches of
+    the least count those of the greatest are `shrink`, and stay at least that part of the time.
+    """
+    if by_order:
+        return float(shrink * min(np.round(microbatches / shrink), float(left)))
+    flight = shrink * microbatches * residence / limit
+    if shrink == 1.0:
+        flight = np.ceil(flight - 1e-6)
+    return float(min(max(shrink, flight), float(microbatches)))
+
+
+@compiled
 def reach(
     values: Floats,
     offset: Floats,
@@ -83,6 +100,7 @@ def reach(
     residence: Floats,
     stages: int,
     microbatches: int,
+    shrink: float,
     by_order: bool,
     limit: float,
     ends: Ints,
@@ -114,12 +132,7 @@ def reach(
         for i in range(s, units):
             if came[s, i] < 0:
                 continue
-            flight = 1.0
-            if by_order:
-                flight = float(min(microbatches, stages - s))
-            else:
-                flight = max(1.0, np.ceil(microbatches * residence[i] / limit - 1e-6))
-                flight = min(flight, float(microbatches))
+            flight = in_flight(microbatches, shrink, by_order, stages - s, residence[i], limit)
             if flight != before:
                 interpolated(values, held, flight, own)
                 for p in range(count):
