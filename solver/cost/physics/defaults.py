@@ -110,12 +110,12 @@ def _sustained(
 
 
 _VOLTA = _sustained(0.72, 0.72, 0.72, 0.72, 0.4, 0.3)
-_AMPERE = {**_sustained(0.81, 0.81, 0.81, 0.81, 0.539, 0.438), "host_rank_s": 1.97e-05}
+_AMPERE = {**_sustained(0.801, 0.801, 0.801, 0.801, 0.538, 0.437), "host_rank_s": 1.96e-05}
 _AMPERE_PCIE = _sustained(0.776, 0.776, 0.776, 0.776, 0.64, 0.52)
 _HOPPER = {
-    **_sustained(0.626, 0.64, 0.53, 0.6, 0.693, 0.582),
-    "attention_portable": 2.03,
-    "overlap_slowdown": 0.168,
+    **_sustained(0.626, 0.64, 0.53, 0.6, 0.698, 0.586),
+    "attention_portable": 2.01,
+    "overlap_slowdown": 0.173,
 }
 _HOPPER_500W = {**_sustained(0.46, 0.41, 0.3, 0.38, 0.43, 0.36), "attention_portable": 1.4}
 # Quantisation on B300 moves 5.4 of 8 TB/s (op_te_gemm_b300_h200nvl; H200 NVL 4.25 of 4.8).
