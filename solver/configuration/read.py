@@ -50,6 +50,7 @@ EAGER = re.compile(r"\beager\b|nocompile|full_shard|no compile", re.IGNORECASE)
 COMPILES = re.compile(r"\+ ?compile\b|torch\.compile", re.IGNORECASE)
 DISPATCHER = re.compile(r"deep-?ep|hybrid-?ep", re.IGNORECASE)
 PER_PARAMETER = re.compile(r"fsdp-?2|per-parameter", re.IGNORECASE)
+RECENT = re.compile(r"[HB][1-38]00|GB[23]00|H20\b", re.IGNORECASE)
 FP8_GATHER = re.compile(r"\b(fp|f|float)8 all-?gather|tensorwise", re.IGNORECASE)
 TENSOR = re.compile(r"\btp\b")
 ASYNC_TENSOR = re.compile(r"async[- ]?tp|tp[- ]?async")
@@ -241,18 +242,21 @@ def _overlaps(row: Mapping[str, str], sharding: Sharding, runtime: Runtime) -> d
 
     A word says so (`dp,tp,pp`; `none`; `no gradient bucketing overlap`). Without one, gradients of
     a sharded optimizer, and of PyTorch's, nanotron's and InternEvo's data parallelism, overlap;
-    those that a Megatron of before 2023 reduces whole after the backward do not.
+    those that a Megatron of before 2023 reduces whole after the backward do not. Sends between
+    stages of several chunks overlap on devices since Hopper (Megatron-LM's default since 2023).
     """
     words = text(row, "overlap").lower()
     notes = text(row, "notes").lower()
     silent = (words.startswith("no") and not words.startswith("nano")) or "without overlap" in notes
     tensor = TENSOR.search(words) or (ASYNC_TENSOR.search(notes) and "vanilla tp" not in notes)
+    recent = not words and runtime == "megatron" and bool(RECENT.search(text(row, "gpu")))
+    sends = recent or bool(re.search(r"\bpp\b", words))
     gradients = not silent and (bool(words) or sharding.level != "none" or runtime != "megatron")
     return {
         "overlap_gradients": gradients,
         "overlap_gathers": gradients,
         "overlap_tensor": bool(tensor) and not silent,
-        "overlap_pipeline": bool(re.search(r"\bpp\b", words)) and (positive(row, "vp") or 1) > 1,
+        "overlap_pipeline": sends and (positive(row, "vp") or 1) > 1,
     }
 
 
