@@ -241,9 +241,8 @@ def _overlaps(row: Mapping[str, str], sharding: Sharding, runtime: Runtime) -> d
     """What runs beside compute.
 
     A word says so (`dp,tp,pp`; `none`; `no gradient bucketing overlap`). Without one, gradients of
-    a sharded optimizer, and of PyTorch's, nanotron's and InternEvo's data parallelism, overlap;
-    those that a Megatron of before 2023 reduces whole after the backward do not. Sends between
-    stages of several chunks overlap on devices since Hopper (Megatron-LM's default since 2023).
+    PyTorch's, nanotron's and InternEvo's data parallelism overlap; Megatron's do not, whose option
+    is off by default.
     """
     words = text(row, "overlap").lower()
     notes = text(row, "notes").lower()
@@ -251,7 +250,7 @@ def _overlaps(row: Mapping[str, str], sharding: Sharding, runtime: Runtime) -> d
     tensor = TENSOR.search(words) or (ASYNC_TENSOR.search(notes) and "vanilla tp" not in notes)
     recent = not words and runtime == "megatron" and bool(RECENT.search(text(row, "gpu")))
     sends = recent or bool(re.search(r"\bpp\b", words))
-    gradients = not silent and (bool(words) or sharding.level != "none" or runtime != "megatron")
+    gradients = not silent and (bool(words) or runtime != "megatron")
     return {
         "overlap_gradients": gradients,
         "overlap_gathers": gradients,
