@@ -116,8 +116,8 @@ def schedule_of(cell: str, pp: int, vp: int) -> Schedule:
 
 RUNTIMES: tuple[tuple[re.Pattern[str], Runtime], ...] = (
     (re.compile(r"nanotron"), "nanotron"),
-    (re.compile(r"megatron|\bnemo\b"), "megatron"),
     (re.compile(r"internevo|pack_sample|micro_num"), "internevo"),
+    (re.compile(r"megatron|\bnemo\b"), "megatron"),
     (re.compile(r"zero3\(deepspeed|zero2\(deepspeed"), "deepspeed"),
     (re.compile(r"fsdp|hsdp|full_shard|shard_grad_op|hybrid_shard|torchtitan"), "fsdp"),
 )
