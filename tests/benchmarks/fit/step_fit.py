@@ -8,8 +8,8 @@ with those fitted to all sources, and with those fitted to all but it.
 Least squares of log(predicted / measured), a source's rows weighing one together, errors beyond
 `HUBER` linearly. Every number has a width: how far, as a ratio, operators' tables or physics let it
 stray from the value in use (matrix products are held to what operators' tables say of them; host
-and software numbers are free). Numbers that one source alone tells keep their value without it. One Jacobian serves all fits: the model is nearly linear in the
-logarithms.
+and software numbers are free). Numbers that one source alone tells keep their value without it. One
+Jacobian serves all fits: the model is nearly linear in the logarithms.
 """
 
 from __future__ import annotations
