@@ -1,0 +1,1 @@
+"""Fits the few physical numbers of devices to measured runs of known configurations."""
