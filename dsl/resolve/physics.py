@@ -23,6 +23,7 @@ _SUFFIXES = (
     ("_bytes_per_s", units.BANDWIDTH),
     ("_flop_per_s", units.RATE),
     ("_bytes", units.BYTES),
+    ("_per_s", units.PLAIN),
     ("_s", units.TIME),
     ("_s_per_tensor_rank", units.TIME),
 )

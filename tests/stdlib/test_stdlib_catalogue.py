@@ -9,14 +9,24 @@ import pytest
 
 from dsl.format import format_text
 from dsl.load import load
-from dsl.syntax import Device, File, Kind, Language, Model, Optimizer, Precision, Strategy
+from dsl.syntax import (
+    Device,
+    File,
+    Kind,
+    Language,
+    Model,
+    Optimizer,
+    PhysicsSet,
+    Precision,
+    Strategy,
+)
 from dsl.text.parser import parse
 
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARY = ROOT / "stdlib"
 EXAMPLES = sorted((ROOT / "examples").glob("*.mmp"))
 FILES = sorted(LIBRARY.rglob("*.mmp"))
-Declaration = Device | Kind | Model | Optimizer | Precision | Strategy
+Declaration = Device | Kind | Model | Optimizer | PhysicsSet | Precision | Strategy
 
 
 def tree(path: Path) -> File:
