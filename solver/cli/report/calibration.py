@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -23,9 +23,13 @@ def render(calibration: Calibration) -> str:
 def _page(calibration: Calibration) -> Iterator[list[RenderableType]]:
     yield list(_runs(calibration))
     yield list(_numbers(calibration))
-    following = list(_next(calibration))
-    if following:
-        yield following
+    if calibration.candidates:
+        yield list(_candidates(calibration))
+    if calibration.fit.together:
+        yield list(_together(calibration))
+    unknown = [number for number in calibration.fit.numbers if is_open(number)]
+    if unknown:
+        yield list(_open(unknown))
 
 
 def _runs(calibration: Calibration) -> Iterator[RenderableType]:
@@ -74,21 +78,21 @@ def _told(number: Fitted) -> str:
     return percent(max(0.0, number.told)) if number.told >= 0.01 else "nothing"
 
 
-def _next(calibration: Calibration) -> Iterator[RenderableType]:
-    fit = calibration.fit
-    unknown = [number for number in fit.numbers if is_open(number)]
-    if calibration.candidates:
-        yield heading("Run next", "specs without a run, the most telling first")
-        ranked = sorted(
-            zip(calibration.candidates, fit.candidates, strict=True), key=lambda pair: -pair[1]
-        )
-        rows = [(name, f"+-{percent(deviation)}") for name, deviation in ranked]
-        yield table(("", "uncertain by"), rows)
-    if fit.together:
-        yield heading("Known only together")
-        yield table(("", ""), [(one.name, other.name) for one, other in fit.together], left=2)
-    if unknown:
-        yield heading("Still open", "and a run that would tell")
-        yield table(
-            ("", ""), [(number.parameter.name, advice(number)) for number in unknown], left=2
-        )
+def _candidates(calibration: Calibration) -> Iterator[RenderableType]:
+    yield heading("Run next", "specs without a run, the most telling first")
+    pairs = zip(calibration.candidates, calibration.fit.candidates, strict=True)
+    ranked = sorted(pairs, key=lambda pair: -pair[1])
+    rows = [(name, f"+-{percent(deviation)}") for name, deviation in ranked]
+    yield table(("", "uncertain by"), rows)
+
+
+def _together(calibration: Calibration) -> Iterator[RenderableType]:
+    yield heading("Known only together", "a run that weighs them differently tells them apart")
+    rows = [(one.name, other.name) for one, other in calibration.fit.together]
+    yield table(("", ""), rows, left=2)
+
+
+def _open(unknown: Sequence[Fitted]) -> Iterator[RenderableType]:
+    yield heading("Still open", "and a run that would tell")
+    rows = [(number.parameter.name, advice(number)) for number in unknown]
+    yield table(("", ""), rows, left=2)
