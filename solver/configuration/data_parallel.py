@@ -7,7 +7,7 @@ rank holds is all-reduced with its replicas.
 
 Adam moves per parameter of its shard: master, two moments, read and written (24), the gradient (4)
 and the parameter (2); the norm reads gradients once more. FP16 adds unscaling and a check of
-overflow.
+overflow. nanotron's Adam is not one kernel and moves `optimizer_passes` times that.
 """
 
 from __future__ import annotations
@@ -108,6 +108,6 @@ def update_seconds(
     """Adam on `mine` parameters, the norm of their gradients, and zeroing those of `params`."""
     c = configuration
     moved = ADAM_BYTES + NORM_BYTES + (UNSCALE_BYTES if c.precision == "fp16" else 0.0)
-    passes = device.number("optimizer_passes") if not c.compiled else 1.0
+    passes = device.number("optimizer_passes") if c.runtime == "nanotron" else 1.0
     zeroed = params * c.main_gradient_bytes
     return float(pointwise_seconds(moved * passes * mine + zeroed, device, 10))

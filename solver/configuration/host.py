@@ -55,14 +55,14 @@ def host_stall_seconds(
 ) -> float:
     """Seconds that a stage of nanotron's pipelines stalls per micro-batch and neighbour: measured,
     whatever the size, where the allocator has to give memory back, and where hooks all-reduce
-    gradients (ZeRO 0) of many micro-batches in runs of eight nodes and more, in smaller ones where
-    replicas outnumber stages."""
+    gradients (ZeRO 0) of many micro-batches on eight nodes and more, on four with more than two
+    replicas, or where replicas outnumber stages."""
     c = configuration
     if c.runtime != "nanotron" or c.pp == 1:
         return 0.0
     nodes = c.devices // c.devices_per_node
     hooked = c.shard == "none" and c.dp > 1 and c.micro_batches > 8
-    wide = nodes >= 8 or c.dp * nodes > 2 * c.pp
-    if memory_is_full or (hooked and wide):
+    wide = nodes >= 8 or (nodes >= 4 and c.dp > 2) or c.dp > c.pp
+    if memory_is_full or (hooked and nodes > 1 and wide):
         return device.number("stall_s") * min(2, c.pp - 1)
     return 0.0

@@ -3,9 +3,9 @@ visible, what it recomputes, and the waits for the host.
 
 Tensor-parallel collectives of the forward are waited for; those of the backward run beside the
 gradients of weights (Megatron-LM's asynchronous reductions; not those of 2021, whose attention was
-unfused, nor nanotron's, which one hardware queue holds back). Kernels cut in pieces hide a share of
-both (`tensor_overlap`, user buffers or asynchronous tensor parallelism). The ring of context
-parallelism runs beside the attention core.
+unfused). Kernels cut in pieces hide a share of both (`tensor_overlap`, user buffers or asynchronous
+tensor parallelism); nanotron's asynchronous ones, behind one hardware queue, hide `tensor_async` of
+gathers and scatters. The ring of context parallelism runs beside the attention core.
 """
 
 from __future__ import annotations
@@ -133,7 +133,9 @@ def _visible_tensor(
     c = configuration
     forward, backward = tensor.forward, tensor.backward
     if c.runtime == "nanotron":
-        return forward, backward
+        beside = c.overlap_tensor and c.sequence_parallel
+        kept = 1.0 - device.number("tensor_async") if beside else 1.0
+        return kept * forward, kept * backward
     if c.sequence_parallel or c.attention == "flash":
         backward = float(exposed_seconds(backward, weights, device))
     if c.overlap_tensor and c.sequence_parallel:

@@ -110,7 +110,7 @@ def read_configuration(row: Mapping[str, str], remarks: str = "") -> Configurati
         schedule=schedule_of(text(row, "schedule"), degrees.pp, degrees.vp),
         attention=_attention(architecture, device, precision, runtime, words),
         **_gradient_bytes(precision, sharding, runtime, words),
-        **_overlaps(row, sharding, runtime),
+        **_overlaps(row, runtime),
         runtime=runtime,
         compiled=_compiled(runtime, words),
         gather_copies=bool(PER_PARAMETER.search(words)),
@@ -237,7 +237,7 @@ def _gradient_bytes(
     return {"main_gradient_bytes": size, "reduced_gradient_bytes": size}
 
 
-def _overlaps(row: Mapping[str, str], sharding: Sharding, runtime: Runtime) -> dict[str, bool]:
+def _overlaps(row: Mapping[str, str], runtime: Runtime) -> dict[str, bool]:
     """What runs beside compute.
 
     A word says so (`dp,tp,pp`; `none`; `no gradient bucketing overlap`). Without one, gradients of

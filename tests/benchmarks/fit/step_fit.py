@@ -48,6 +48,7 @@ FREE = (
     "host_update_layer_s",
     "overlap_slowdown",
     "tensor_overlap",
+    "tensor_async",
     "eager_passes",
     "early_passes",
     "loss_passes",

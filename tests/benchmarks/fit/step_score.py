@@ -1,25 +1,29 @@
 """Predicted against measured step times: a table per source, and the rows far off.
 
-    python -m tests.benchmarks.fit.step_score [FOLDER]
+    python -m tests.benchmarks.fit.step_score [--write] [FOLDER]
 
-Prints the two lists of `solver/configuration/README.md`, section "Step time".
+Prints the report of `solver/configuration/README.md`, section "Step time"; `--write` puts it there.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from solver.configuration.price import price
 from solver.configuration.score import Score, Scored, score
-from tests.benchmarks.fit.step_rows import DATA, Step, by_source, read_steps
+from tests.benchmarks.fit.step_rows import DATA, Kind, Step, by_source, read_steps
 
+README = Path(__file__).parents[3] / "solver" / "configuration" / "README.md"
+BEGIN, END = "<!-- steps -->", "<!-- end of steps -->"
 FAR = 0.25
+CELLS = ("ultrascale", "vtrain_singlenode")  # tables of many configurations per cell
 HEAD = (
     "| rows | source | n | error | bias | largest | tau | regret | fastest quarter |",
     "|---|---|---|---|---|---|---|---|---|",
 )
+Rows = Mapping[tuple[Kind, str], Sequence[Scored]]
 
 
 def scored(step: Step) -> Scored:
@@ -28,40 +32,71 @@ def scored(step: Step) -> Scored:
     return Scored(step.name, step.group, step.seconds, predicted)
 
 
-def table(rows: Iterable[tuple[str, str, Score]]) -> list[str]:
-    """A line per source. Tau, regret and quarter are shown where groups have many members."""
+def scored_sources(folder: Path) -> Rows:
+    """Every step of a folder's tables, by kind and source."""
+    steps, _ = read_steps(folder)
+    return {key: [scored(step) for step in found] for key, found in by_source(steps).items()}
+
+
+def table(rows: Rows) -> list[str]:
+    """A line per source; tau, regret and quarter where cells have many configurations."""
     lines = list(HEAD)
-    for kind, source, found in rows:
-        ordered = ("", "", "")
-        if found.tau is not None and source in ("ultrascale", "vtrain_singlenode"):
-            ordered = (f"{found.tau:.2f}", f"{found.regret:.1%}", f"{found.quartile:.1%}")
+    for (kind, source), members in rows.items():
+        found = score(members)
         lines.append(
             f"| {kind} | {source} | {found.rows} | {found.error:.1%} | {found.bias:+.1%} | "
-            f"{found.largest:.0%} | {' | '.join(ordered)} |"
+            f"{found.largest:.0%} | {order(source, found)} |"
         )
-    return lines
+    means = {kind: mean_over_sources(rows, kind) for kind in dict.fromkeys(key[0] for key in rows)}
+    shown = ", ".join(f"{kind} {mean:.1%}" for kind, mean in means.items())
+    return [*lines, "", f"Mean over sources: {shown}."]
+
+
+def order(source: str, found: Score) -> str:
+    """The cells of a line about order within groups."""
+    if source not in CELLS or found.tau is None:
+        return " | | "
+    return f"{found.tau:.2f} | {found.regret:.1%} | {found.quartile:.1%}"
+
+
+def mean_over_sources(rows: Rows, kind: Kind) -> float:
+    """The mean of the sources' errors; of ultrascale, the fastest quarters (the others hold runs
+    that failed in part)."""
+    found = {source: score(members) for (of, source), members in rows.items() if of == kind}
+    errors = [
+        each.quartile if source == "ultrascale" and each.quartile is not None else each.error
+        for source, each in found.items()
+    ]
+    return sum(errors) / len(errors)
 
 
 def far_rows(rows: Iterable[Scored]) -> list[str]:
     """Rows that are off by more than a quarter."""
-    return [f"{row.name} {row.error:+.0%}" for row in rows if abs(row.error) > FAR]
+    return [f"#{row.name.split('#')[-1]} {row.error:+.0%}" for row in rows if abs(row.error) > FAR]
 
 
-def main(folder: Path) -> list[str]:
-    """The report."""
-    steps, unread = read_steps(folder)
-    rows = {key: [scored(step) for step in found] for key, found in by_source(steps).items()}
-    lines = table((kind, source, score(found)) for (kind, source), found in rows.items())
-    for (kind, source), found in rows.items():
-        if far := far_rows(found):
-            lines += [
-                "",
-                f"{kind} {source}, more than {FAR:.0%} off ({len(far)}): {', '.join(far)}",
-            ]
-    lines += ["", *(f"not priced: {row.name}: {row.reason}" for row in unread)]
+def report(folder: Path) -> list[str]:
+    """All lines."""
+    rows = scored_sources(folder)
+    lines = table(rows)
+    lines += ["", "Off by more than a quarter:", ""]
+    for (kind, source), members in rows.items():
+        if far := far_rows(members):
+            lines.append(f"- {kind}, {source}, {len(far)} of {len(members)}: {', '.join(far)}")
     return lines
 
 
+def written(lines: Sequence[str]) -> str:
+    """The README's text with these lines between its marks."""
+    text = README.read_text(encoding="utf-8")
+    before, rest = text.split(BEGIN)
+    _, after = rest.split(END)
+    return "\n".join((before + BEGIN, *lines, END + after))
+
+
 if __name__ == "__main__":
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else DATA
-    print("\n".join(main(folder)))  # noqa: T201
+    folders = [Path(word) for word in sys.argv[1:] if not word.startswith("--")]
+    found = report(folders[0] if folders else DATA)
+    if "--write" in sys.argv:
+        README.write_text(written(found), encoding="utf-8")
+    print("\n".join(found))  # noqa: T201
