@@ -85,6 +85,7 @@ def read_configuration(row: Mapping[str, str], remarks: str = "") -> Configurati
     sequence_parallel = flag(row, "seq_par")
     if sequence_parallel is None:
         sequence_parallel = precision != "fp16"
+    gradient_bytes = _gradient_bytes(precision, sharding, runtime, words)
     return Configuration(
         architecture=architecture,
         device=device,
@@ -109,7 +110,8 @@ def read_configuration(row: Mapping[str, str], remarks: str = "") -> Configurati
         recompute_known=bool(text(row, "recompute")) and " or " not in text(row, "recompute"),
         schedule=schedule_of(text(row, "schedule"), degrees.pp, degrees.vp),
         attention=_attention(architecture, device, precision, runtime, words),
-        **_gradient_bytes(precision, sharding, runtime, words),
+        main_gradient_bytes=gradient_bytes,
+        reduced_gradient_bytes=gradient_bytes,
         **_overlaps(row, runtime),
         runtime=runtime,
         compiled=_compiled(runtime, words),
@@ -224,17 +226,14 @@ def _attention(
     return "flash"
 
 
-def _gradient_bytes(
-    precision: Precision, sharding: Sharding, runtime: Runtime, words: str
-) -> dict[str, int]:
+def _gradient_bytes(precision: Precision, sharding: Sharding, runtime: Runtime, words: str) -> int:
     """Gradients accumulate and travel in four bytes. In two where FP16 replicas are plain and no
     word says otherwise (Megatron-LM before its distributed optimizer), in InternEvo, and in the
     NeMo and Megatron-Bridge releases that carry a container's number (25.04 prints 44.27e9 bytes
     allocated for 8.03e9 parameters on 8 ranks: 2 + 2 + 12 / 8 each)."""
     plain = precision == "fp16" and sharding.level == "none" and not WIDE_GRADIENTS.search(words)
     container = runtime == "megatron" and CONTAINER.match(release_of(words))
-    size = 2 if plain or container or runtime == "internevo" else 4
-    return {"main_gradient_bytes": size, "reduced_gradient_bytes": size}
+    return 2 if plain or container or runtime == "internevo" else 4
 
 
 def _overlaps(row: Mapping[str, str], runtime: Runtime) -> dict[str, bool]:

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from solver.configuration.cells import RowError
 from solver.configuration.configuration import Precision, Recompute, Runtime, Schedule, Shard
 
-HOPPER_BLOCK, BLACKWELL_BLOCK = "fp8-block", "fp8-mx"
+HOPPER_BLOCK: Precision = "fp8-block"
+BLACKWELL_BLOCK: Precision = "fp8-mx"
+PLAIN: tuple[Precision, ...] = ("fp8", "bf16", "fp16", "tf32", "fp32")
 
 
 def precision_of(cell: str, device: str) -> Precision:
@@ -31,9 +33,9 @@ def precision_of(cell: str, device: str) -> Precision:
         return HOPPER_BLOCK
     if re.search(r"mx|subchannel|block|\bsc\b", words) and ("8" in words or "mx" in words):
         return BLACKWELL_BLOCK if blackwell else HOPPER_BLOCK
-    for name in ("fp8", "bf16", "fp16", "tf32", "fp32"):
+    for name in PLAIN:
         if name in words:
-            return name  # type: ignore[return-value]
+            return name
     if "float8" in words or "f8" in words:
         return "fp8"
     raise RowError(f"precision `{cell}` is not known")
