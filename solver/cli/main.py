@@ -6,10 +6,10 @@ import argparse
 from collections.abc import Sequence
 
 from solver.cli import streams
-from solver.cli.commands import calibrate, check, eval, fmt, solve, sweep, verify
+from solver.cli.commands import calibrate, check, eval, fmt, sensitivity, solve, sweep, verify
 from solver.cli.exit_codes import CommandError, ExitCode
 
-COMMANDS = (check, solve, sweep, verify, eval, calibrate, fmt)
+COMMANDS = (check, solve, sweep, verify, eval, calibrate, sensitivity, fmt)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
