@@ -50,6 +50,7 @@ class Bounded:
     bound: float
     closed: bool
     enough: float = math.inf  # what was asked for
+    outlook: float = 0.0
 
 
 def bound_splits(
@@ -73,7 +74,7 @@ def bound_splits(
         search.glance(cutoff)
         if step != "glance" and not search.closed and search.bound < cutoff:
             search.prepare(cutoff, end, enough)
-        found.append(Bounded((number,), step, search.bound, search.closed))
+        found.append(Bounded((number,), step, search.bound, search.closed, outlook=search.outlook))
         search.forget()
     return found
 

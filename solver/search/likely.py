@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from dsl.spec import Spec, SubAxis
+from solver.search.chunked import ramp
 from solver.search.goal import Goal
 from solver.search.split import SplitSearch
 
@@ -41,7 +42,10 @@ class Likely:
         devices = self.spec.mesh.devices / search.split.stages
         dearer = UNLIKELY * self._distance(search) + SLOW * math.log2(devices)
         dearer += WASTE * sum(_bandwidth(p) > self.slowest for p in search.split.pipeline)
-        return (search.bound * (1.0 + dearer), search.bound)
+        bound = search.bound
+        if search.ranged and not search.refined:
+            bound /= 1.0 - ramp(search.split, self.spec.train.pipeline.chunks)
+        return (bound * (1.0 + dearer), search.bound)
 
     def _distance(self, search: SplitSearch) -> float:
         """How far the micro-batches are from as few as fill the pipeline, leave about one sample to

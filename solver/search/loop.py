@@ -35,11 +35,11 @@ OWN_SECONDS = 0.5  # for first looks here, while the crew comes up
 NEARLY, FAR_UP = 0.95, 1.3  # bounds high enough at first: of the best plan, of the least bound
 FIRST_LOOKS = 24  # splits looked at before those that are bounded by ranges
 RANGE_ENOUGH = 0.92  # of the best plan: bounds of ranges that are not raised further
-RANGE_UP = 1.15  # of the least bound of all: how far a range is raised at once
+RANGE_UP = 1.3  # of the least bound of all: how far a range is raised at once
 WORTH = 5e-4  # relative: a bound so near to the best plan leaves too little to deal for
 AMONG = 1.02  # splits are dealt whose bound is at most so much above the least one refined
 SURE = 1.3  # and at most so much above the least bound of all
-FAR_BELOW = 0.9  # of the best plan: a bound that leaves enough to deal for in any case
+FAR_BELOW = 0.8  # of the best plan: a bound that leaves enough to deal for in any case
 PATIENCE = 0.2  # seconds between looks at what the crew has done
 
 
@@ -158,9 +158,11 @@ class Search:
             if search.closed or search not in self.open:
                 continue
             search.glanced = True
+            search.ranged |= bounded.step == "range"
             search.refined |= bounded.step in ("prepare", "tighten")
             search.tight |= bounded.step == "tighten"
             search.bound = max(search.bound, bounded.bound)
+            search.outlook = max(search.outlook, bounded.outlook)
             if bounded.closed:
                 search.close(search.bound)
             self._drop_if_done(search)
@@ -198,6 +200,8 @@ class Search:
         """A bound that at first need not be raised further: near the best plan, or so far above the
         least bound of all that others come first."""
         least = min((s.bound for s in self.open if s.glanced), default=math.inf)
+        if self.ranges.searches:
+            return NEARLY * self.cutoff  # ranges see to it that others come first
         return min(NEARLY * self.cutoff, FAR_UP * least)
 
     def _next_refined(self, waiting: Sequence[SplitSearch]) -> list[SplitSearch]:
@@ -328,28 +332,31 @@ class Search:
 
     def _to_deal(self) -> SplitSearch | None:
         """A split worth a plan in which every stage makes its own choices: of those refined the one
-        of least bound, if others are not likely to be better yet."""
+        that promises most, if others are not likely to be better yet."""
         if not self.frame.stages_differ or self.minimizes_memory:
             return None
-        least = min((s.bound for s in self.open if s.refined), default=math.inf)
-        left = [
-            s
-            for s in self.open
-            if s.refined and not s.dealt and s.bound < self.cutoff * (1 - WORTH)
-        ]
+        expected = {id(s): max(s.bound, s.outlook) for s in self.open if s.refined}
+        least = min(expected.values(), default=math.inf)
+        worth = self.cutoff * (1 - WORTH)
+        left = [s for s in self.open if s.refined and not s.dealt and expected[id(s)] < worth]
         if not left:
             return None
-        likeliest = min(left, key=lambda s: s.bound)
+        likeliest = min(left, key=lambda s: expected[id(s)])
         if all(s.refined for s in self.open) or not any(s.dealt for s in self.all):
             return likeliest  # a plan within reach makes all other bounds cheaper
         lowest = min((s.bound for s in self.open if s.glanced), default=0.0)
-        is_good = likeliest.bound <= max(min(AMONG * least, SURE * lowest), FAR_BELOW * self.cutoff)
-        return likeliest if is_good else None
+        near = max(min(AMONG * least, SURE * lowest), FAR_BELOW * self.cutoff)
+        return likeliest if expected[id(likeliest)] <= near else None
 
     def _deal(self, search: SplitSearch) -> None:
-        if search.ready is None:
-            search.prepare(self.cutoff, self._deadline())
+        known, is_ready = search.bound, search.ready is not None
+        if not (is_ready and search.tight):
+            (search.tighten if is_ready else search.prepare)(self.cutoff, self._deadline())
             search.refined = search.tight = True
+            is_less = max(search.bound, search.outlook) > known * (1 + WORTH)
+            if is_less and self._to_deal() is not search:
+                search.forget()  # with its bound in full, another one is likelier
+                return
         if search.closed or search.bound >= self.cutoff:
             return
         self.tell("dealing " + describe(search))

@@ -74,6 +74,7 @@ class SplitSearch:
         own = capacities(self.spec)
         self.rooms = np.minimum(goal.capacity, [own[kind] for kind in split.kinds])  # per stage
         self.bound = 0.0
+        self.outlook = 0.0  # the least that plans in the order of 1F1B can be expected to take
         self.estimate = math.inf  # of the best plan, from a sketch
         self.glanced = self.closed = False
         self.sketch_late = False
@@ -81,6 +82,7 @@ class SplitSearch:
         self.ready: Ready | None = None
         self.stagewise: Stagewise | None = None
         self.refined = self.tight = self.dealt = False  # how far bounds and plans were looked for
+        self.ranged = False  # bounded with other micro-batch counts, which leaves out the ramp
         self.turns = 0  # how often it has been searched
         self.pool: Pool | None = None
 
@@ -227,6 +229,8 @@ class SplitSearch:
             asked = Joined(self.ready.tables)
             late = partial(_is_past, deadline)
             self.bound = max(self.bound, self.stagewise.refine(asked, cutoff, late, enough))
+            if self.bound < enough and self.split.stages > 1 and not self.split.counts:
+                self.outlook = self.stagewise.in_order().refine(asked, cutoff, late, enough)
         is_alike = not (self.differs or self.split.counts)
         if self.bound < enough and is_alike and not _is_past(deadline):
             self.bound = max(self.bound, self._tight_bound(self.ready.tables, cutoff))

@@ -22,6 +22,7 @@ flight. It is first made from choices alone, then from messages for the prices t
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -265,8 +266,9 @@ class Stagewise:
         start = 0
         for s in range(self.stages):
             stop = int(stops[start])
-            if stop < 0:
-                break
+            if stop < 0:  # it may have as many as leave one for every other stage
+                start = len(stops) - (self.stages - 1 - s)
+                continue
             left, residence = self.stages - s, float(stay[start:].sum())
             flight = in_flight(self.m, self.shrink, self.by_order, left, residence, limit)
             units = slice(start + 1, stop + 1)
@@ -312,6 +314,12 @@ class Stagewise:
         """[mode, price, kind] seconds of one unit, with so many micro-batches in flight."""
         found = np.empty((2, len(self.prices), len(self.kinds)))
         interpolated(self.values, self.held, flight, found)
+        return found
+
+    def in_order(self) -> Stagewise:
+        """The same, with as many micro-batches in flight as 1F1B has."""
+        found = copy.copy(self)
+        found.by_order = True
         return found
 
     def plan(self, limit: float) -> Dealt | None:

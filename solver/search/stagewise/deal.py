@@ -12,7 +12,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -65,8 +64,7 @@ class Dealer:
         self.ready = self.search.ready
         self.split = self.search.split
         # The same figures, with the micro-batches in flight of 1F1B.
-        self.stagewise: Stagewise = copy.copy(self.search.stagewise)
-        self.stagewise.by_order = True
+        self.stagewise: Stagewise = self.search.stagewise.in_order()
         self.units = len(self.stagewise.kind)
 
     def run(self, cutoff: float) -> tuple[Pattern, list[Selection]] | None:
