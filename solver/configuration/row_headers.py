@@ -2,7 +2,8 @@
 
 Tables of pipeline schedules count stages and micro-batches and print samples per second:
 `stages_p, microbatches_m, microbatch_b, samples_per_gpu_per_s, memory_gb` are
-`pp, gbs / (dp mbs), mbs, step_time_s, peak_mem_gib` (PyTorch prints GiB and says GB).
+`pp, gbs / (dp mbs), mbs, step_time_s, peak_mem_gib` (PyTorch prints GiB and says GB). They compare
+orders of the same work: in FP16, without recompute, unless a column says otherwise.
 """
 
 from __future__ import annotations
@@ -27,4 +28,6 @@ def with_common_header(row: Mapping[str, str]) -> Mapping[str, str]:
         renamed["peak_mem_gib"] = repr(memory)
     if not text(row, "precision"):
         renamed["precision"] = "fp16"
+    if not text(row, "recompute"):
+        renamed["recompute"] = "none"
     return {**row, **renamed, "notes": text(row, "notes")}

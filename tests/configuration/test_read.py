@@ -224,8 +224,9 @@ def test_overlap_is_what_the_row_says() -> None:
     assert not read(overlap="none(ar after backward)").overlap_gradients
     assert read(overlap="dp,tp,pp", pp="4", vp="2").overlap_pipeline
     assert not read(overlap="dp,tp,pp", pp="4").overlap_pipeline
-    assert read(shard="zero1").overlap_gradients
-    assert not read().overlap_gradients
+    assert read(shard="zero1", overlap="dp").overlap_gradients
+    assert read(shard="fsdp").overlap_gradients
+    assert not read(shard="zero1").overlap_gradients
     assert not read(notes="2025-06 asyncTP table; vanilla TP", tp="8").overlap_tensor
     assert read(notes="2025-06 asyncTP table; async TP", tp="8").overlap_tensor
 

@@ -110,10 +110,10 @@ def _sustained(
 
 
 _VOLTA = _sustained(0.72, 0.72, 0.72, 0.72, 0.4, 0.3)
-_AMPERE = {**_sustained(0.786, 0.786, 0.786, 0.786, 0.539, 0.438), "host_rank_s": 1.93e-05}
+_AMPERE = {**_sustained(0.792, 0.792, 0.792, 0.792, 0.538, 0.437), "host_rank_s": 1.92e-05}
 _AMPERE_PCIE = _sustained(0.776, 0.776, 0.776, 0.776, 0.64, 0.52)
 _HOPPER = {
-    **_sustained(0.619, 0.64, 0.53, 0.6, 0.692, 0.58),
+    **_sustained(0.632, 0.64, 0.53, 0.6, 0.69, 0.578),
     "attention_portable": 2.01,
     "overlap_slowdown": 0.173,
 }

@@ -4,40 +4,40 @@ from __future__ import annotations
 
 STEP: dict[str, float] = {
     # overlap.py
-    "overlap_slowdown": 0.173,
+    "overlap_slowdown": 0.161,
     # share of tensor-parallel collectives that kernels cut in pieces hide
-    "tensor_overlap": 0.468,
-    "tensor_async": 0.359,
+    "tensor_overlap": 0.452,
+    "tensor_async": 0.352,
     # passes over memory of chains that are not fused, by those that are
-    "eager_passes": 3.29,
-    "early_passes": 1.38,
+    "eager_passes": 3.22,
+    "early_passes": 1.44,
     # random numbers per second of a dropout kernel
-    "dropout_per_s": 184000000000.0,
+    "dropout_per_s": 149000000000.0,
     # attention kernels of PyTorch by those of the vendor
-    "attention_portable": 1.26,
+    "attention_portable": 1.27,
     # ZeRO-3 by broadcasts: share of one network card's rate
-    "deepspeed_rail": 0.753,
+    "deepspeed_rail": 0.756,
     # share of compute that its messages do not hide
-    "deepspeed_exposed": 0.43,
+    "deepspeed_exposed": 0.438,
     # passes over logits by those of `head.py`
-    "loss_passes": 0.821,
+    "loss_passes": 0.909,
     # share of a layer's forward that selective recompute of PyTorch modules repeats
-    "selective_share": 0.47,
+    "selective_share": 0.466,
     # every owner's broadcast of its updated parameters
-    "broadcast_s": 0.00313,
+    "broadcast_s": 0.00315,
     # host.py
-    "host_step_s": 0.0091,
-    "host_update_layer_s": 0.00543,
-    "host_layer_s": 0.000993,
-    "host_eager": 1.82,
-    "host_backward_ratio": 1.32,
+    "host_step_s": 0.00885,
+    "host_update_layer_s": 0.00583,
+    "host_layer_s": 0.000999,
+    "host_eager": 1.8,
+    "host_backward_ratio": 1.3,
     "host_collective_s": 0.01e-3,
     "host_rank_s": 0.0,
-    "pipeline_wait_s": 0.0052,
-    "pipeline_wait_rank_s": 0.00148,
-    "pipeline_wait_pair_s": 5.22e-05,
+    "pipeline_wait_s": 0.00531,
+    "pipeline_wait_rank_s": 0.00145,
+    "pipeline_wait_pair_s": 5.16e-05,
     "stall_s": 0.5,
     # share of a device's memory beyond which the allocator gives back and takes again
     "memory_full": 0.93,
-    "optimizer_passes": 2.5,
+    "optimizer_passes": 2.43,
 }
