@@ -1,8 +1,8 @@
 """Communication beside compute: what stays visible, and what both lose.
 
 While a collective runs, its kernels hold multiprocessors and memory bandwidth; compute beside it
-takes `overlap_slowdown` times longer over that time (Rashidi et al., "Enabling compute-communication
-overlap", 2021; Wang et al., "Overlap communication with dependent computation", ASPLOS 2023).
+takes `overlap_slowdown` times longer over that time (Rashidi et al., "Enabling compute-
+communication overlap in distributed deep learning training platforms", ISCA 2021).
 """
 
 from __future__ import annotations
