@@ -33,9 +33,9 @@ STEP: dict[str, float] = {
     "host_backward_ratio": 1.3,
     "host_collective_s": 0.01e-3,
     "host_rank_s": 0.0,
-    "pipeline_wait_s": 0.00531,
-    "pipeline_wait_rank_s": 0.00145,
-    "pipeline_wait_pair_s": 5.16e-05,
+    "pipeline_wait_s": 0.0045,
+    "pipeline_wait_rank_s": 0.0017,
+    "pipeline_wait_pair_s": 5.6e-05,
     "stall_s": 0.5,
     # share of a device's memory beyond which the allocator gives back and takes again
     "memory_full": 0.93,

@@ -8,8 +8,9 @@ with those fitted to all sources, and with those fitted to all but it.
 Least squares of log(predicted / measured), a source's rows weighing one together, errors beyond
 `HUBER` linearly. Every number has a width: how far, as a ratio, operators' tables or physics let it
 stray from the value in use (matrix products are held to what operators' tables say of them; host
-and software numbers are free). Numbers that one source alone tells keep their value without it. One
-Jacobian serves all fits: the model is nearly linear in the logarithms.
+and software numbers are free). Numbers that one source alone tells keep their value without it;
+waits and stalls of nanotron's slow runs (`pipeline_wait_*`, `stall_s`) are read off those runs,
+which the fit leaves out. One Jacobian serves all fits: logarithms make the model nearly linear.
 """
 
 from __future__ import annotations
@@ -62,10 +63,6 @@ FREE = (
     "deepspeed_exposed",
     "broadcast_s",
     "optimizer_passes",
-    "stall_s",
-    "pipeline_wait_s",
-    "pipeline_wait_rank_s",
-    "pipeline_wait_pair_s",
 )
 NUMBERS = (
     Number(PRODUCTS, AMPERE, 0.025),
