@@ -53,7 +53,7 @@ def test_tasks_give_the_bounds_of_this_process(spec: Spec) -> None:
     frame, goal = make_frame(spec), goal_of(spec)
     found = splits(spec, frame.named)
     far = bound_splits(payload, "prepare", range(len(found)), 1.0, 1.0, 60.0)
-    assert [each.number for each in far] == list(range(len(found)))
+    assert [each.numbers for each in far] == [(n,) for n in range(len(found))]
     for each, split in zip(far, found, strict=True):
         near = SplitSearch(frame, split, goal)
         near.glance(1.0)
@@ -71,7 +71,7 @@ def test_a_pool_of_processes_helps(spec: Spec, alone: dict[str, object]) -> None
         assert found is not None
         found.ask("glance", range(count), 1.0, 1.0, 60.0)
         heard = found.heard(60.0)
-        assert sorted(each.number for each in heard) == list(range(count))
+        assert sorted(each.numbers for each in heard) == [(n,) for n in range(count)]
     _agrees(plan(spec, workers=2), alone)
 
 
