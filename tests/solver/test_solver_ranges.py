@@ -61,11 +61,6 @@ def searches_of(spec: Spec) -> list[SplitSearch]:
         (LLAMA, 2, 5, "full"),
         (MIXTRAL, 2, 30, "none"),
     ],
-        (LLAMA, 2, 40, "auto"),
-        (LLAMA, 4, 6, "auto"),
-        (LLAMA, 2, 5, "full"),
-        (MIXTRAL, 2, 30, "none"),
-    ],
 )
 def test_a_range_is_never_above_its_counts(
     which: tuple[str, str], nodes: int, room: float, recompute: str, tmp_path: Path
