@@ -9,6 +9,7 @@ import pytest
 from solver.configuration.architecture import Architecture
 from solver.configuration.configuration import Configuration
 from solver.configuration.data_parallel import optimizer_seconds, step_traffic
+from solver.configuration.flops import model_flop, utilisation
 from solver.configuration.groups import Group, boundary_share_inside, group
 from solver.configuration.layer import dense_layer, feed_forward, linears
 from solver.configuration.layer_step import layer_step
@@ -264,3 +265,25 @@ def test_more_devices_never_slow_a_step() -> None:
         )
         times.append(predict_step(replace(c, micro_batch=1), device).total)
     assert times == sorted(times, reverse=True)
+
+
+# ---- utilisation ---------------------------------------------------------------------------
+
+
+def test_model_flop_of_gpt_175b() -> None:
+    """Narayanan et al., SC21, eq. 3 without recompute: 72 B s l h^2 (1 + s / 6h + V / 12lh), of
+    which s / 6h counts the whole square of scores and causal attention half."""
+    layers, hidden, seq, vocab = 96, 12288, 2048, 51200
+    big = replace(
+        GPT, layers=layers, hidden=hidden, ffn=4 * hidden, heads=96, kv_heads=96, vocab=vocab
+    )
+    c = configuration(architecture=big, global_batch=1536)
+    formula = 72 * 1536 * seq * layers * hidden**2
+    expected = formula * (1 + seq / (12 * hidden) + vocab / (12 * layers * hidden))
+    assert model_flop(c) == pytest.approx(expected, rel=2e-4)  # norms and biases
+
+
+def test_utilisation_of_a_step(a100: DevicePhysics) -> None:
+    c = configuration()
+    ideal = model_flop(c) / (8 * 312e12)
+    assert utilisation(c, 2 * ideal, a100) == pytest.approx(0.5)

@@ -10,11 +10,10 @@ from functools import cache
 
 import pytest
 
-from solver.configuration.score import score
 from tests.benchmarks.fit import step_score
 from tests.benchmarks.fit.step_rows import DATA, Kind, read_steps
 
-# Sources beyond their bound, and how far: see "Likely reasons" in the README.
+# Sources beyond their bound, and how far: see the likely reasons in the README.
 BEYOND = {("dense", "nemo_launcher_a100"): 0.15, ("mixture", "misc_reports"): 0.42}
 BOUND: dict[Kind, float] = {"dense": 0.12, "FP8": 0.12, "mixture": 0.15}
 
@@ -31,7 +30,7 @@ def sources() -> list[tuple[Kind, str]]:
 
 @pytest.mark.parametrize(("kind", "source"), sources())
 def test_error_of_a_source(kind: Kind, source: str) -> None:
-    found = score(rows()[kind, source])
+    found = step_score.score_of(rows()[kind, source])
     error = found.quartile if source == "ultrascale" else found.error
     assert error is not None
     assert error <= BEYOND.get((kind, source), BOUND[kind])
@@ -42,13 +41,13 @@ def test_dense_sources_weighed_equally() -> None:
 
 
 def test_order_within_single_node_groups() -> None:
-    found = score(rows()["dense", "vtrain_singlenode"])
+    found = step_score.score_of(rows()["dense", "vtrain_singlenode"])
     assert found.tau is not None
     assert found.tau >= 0.75
 
 
 def test_order_and_regret_within_cells() -> None:
-    found = score(rows()["dense", "ultrascale"])
+    found = step_score.score_of(rows()["dense", "ultrascale"])
     assert found.tau is not None
     assert found.regret is not None
     assert found.tau >= 0.75
