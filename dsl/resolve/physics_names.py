@@ -82,6 +82,7 @@ NAMES = frozenset(
         "switch_reduction_efficiency",
         "switch_reduction_s",
         "switch_tree_s",
+        "tensor_async",
         "tensor_overlap",
         "tile_loss_elements",
         "tile_ramp_elements",

@@ -27,6 +27,7 @@ from solver.configuration.row_words import (
     schedule_of,
     sharding_of,
 )
+from solver.cost.physics.parameters import device_physics
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,8 @@ def read_configuration(row: Mapping[str, str], remarks: str = "") -> Configurati
     degrees = _with_chunks(row, _degrees(row), architecture.layers)
     per_node = devices_per_node(row, device, degrees.devices)
     precision = precision_of(text(row, "precision"), device)
+    if not device_physics(device).computes(precision.partition("-")[0]):
+        raise RowError(f"`{device}` does not compute in {precision}")
     runtime = runtime_of(words)
     sharding = sharding_of(text(row, "shard"))
     recompute, every = recompute_of(text(row, "recompute"))

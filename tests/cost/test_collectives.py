@@ -150,12 +150,12 @@ ROW = {
     [
         ("A100-SXM-80G", "NVLink3 + EFA 4x100Gb (p4d)", 8, 50, 4, "efa"),
         ("A100-SXM-40G", "EFA (p4d)", 8, 50, 4, "efa"),
-        ("A100-SXM-80G", "DGX A100 8x HDR 200Gb", 8, 200, 8, "infiniband_hdr"),
+        ("A100-SXM-80G", "DGX A100 8x HDR 200Gb", 8, 200, 8, "infiniband"),
         ("H100-SXM-80G", "RoCE 3200Gbps", 8, 400, 1, "roce"),
         ("H200-SXM-141G", "NVLink4 + EFA v3 16x200Gb (p5en)", 8, 400, 16, "efa_v3"),
-        ("B200", "NDR 400Gb", 8, 400, 8, "infiniband_ndr"),
-        ("GB200", "NVL72, 4x400Gb", 4, 72 * 50, 72, "infiniband_ndr"),
-        ("H100", "NVSwitch", 8, 400, 8, "infiniband_ndr"),
+        ("B200", "NDR 400Gb", 8, 400, 8, "infiniband"),
+        ("GB200", "NVL72, 4x400Gb", 4, 72 * 50, 72, "infiniband"),
+        ("H100", "NVSwitch", 8, 400, 8, "infiniband"),
     ],
 )
 def test_the_cards_of_a_fabric_are_read(

@@ -68,8 +68,8 @@ def test_readme_shows_the_table() -> None:
 
 @given(devices, lengths, lengths, lengths)
 def test_a_product_takes_at_least_its_roofline(device, m, n, k) -> None:  # type: ignore[no-untyped-def]
-    took = matmul_seconds(m, n, k, device, "bf16")
-    peak = device.peak_flop_per_s("bf16") * device.number("matmul_efficiency_bf16")
+    took = matmul_seconds(m, n, k, device, "fp16")
+    peak = device.peak_flop_per_s("fp16") * device.number("matmul_efficiency_fp16")
     bandwidth = device.memory_bandwidth_bytes_per_s
     assert took >= 2 * m * n * k / peak * 0.999
     assert took >= 2 * (m * k + n * k + m * n) / bandwidth
@@ -77,7 +77,7 @@ def test_a_product_takes_at_least_its_roofline(device, m, n, k) -> None:  # type
 
 @given(devices, lengths, lengths, lengths)
 def test_more_rows_never_take_less(device, m, n, k) -> None:  # type: ignore[no-untyped-def]
-    assert matmul_seconds(2 * m, n, k, device, "bf16") >= matmul_seconds(m, n, k, device, "bf16")
+    assert matmul_seconds(2 * m, n, k, device, "fp16") >= matmul_seconds(m, n, k, device, "fp16")
 
 
 def test_arrays_give_what_numbers_give() -> None:

@@ -1,8 +1,8 @@
 """What the cost rules know about one device type: named numbers, in SI units.
 
 Every rule of this folder takes a `DevicePhysics` and asks for its numbers by name. A name carries
-its unit at the end: `_per_s`, `_s`, `_bytes`; without one it is a ratio. Numbers that no device
-states itself are those shared by all devices (`defaults.SHARED`).
+its unit at the end: `_per_s`, `_s`, `_bytes`; without one it is a ratio. The numbers are those of
+the hardware library (`stdlib/hardware`): what a device declares, and its `physics`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
-from solver.cost.physics.defaults import DEVICES, LINKS, SHARED
+from dsl.resolve.library import Hardware, library_hardware
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +28,8 @@ class LinkPhysics:
     numbers: Mapping[str, float]
 
     def number(self, name: str) -> float:
-        """A named number; KeyError where neither the link nor the shared table has it."""
-        return self.numbers[name] if name in self.numbers else SHARED[name]
+        """A named number; KeyError where the link has none of that name."""
+        return self.numbers[name]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +44,12 @@ class DevicePhysics:
     links: tuple[LinkPhysics, ...]
 
     def number(self, name: str) -> float:
-        """A named number; KeyError where neither the device nor the shared table has it."""
-        return self.numbers[name] if name in self.numbers else SHARED[name]
+        """A named number; KeyError where the device has none of that name."""
+        return self.numbers[name]
+
+    def computes(self, precision: str) -> bool:
+        """Whether it has a rate for a precision of `peak_flop_per_s`."""
+        return f"peak_{precision}_flop_per_s" in self.numbers
 
     def peak_flop_per_s(self, precision: str) -> float:
         """Dense peak of the data sheet. `precision` is one of bf16, fp16, tf32, fp32, fp8, fp4."""
@@ -77,7 +81,8 @@ class DevicePhysics:
 
     def with_network(self, name: str) -> DevicePhysics:
         """The same device on a network of another kind, at the same wire rate."""
-        outer = replace(self.outer, name=name, numbers=LINKS[name])
+        sets = _hardware().physics
+        outer = replace(self.outer, name=name, numbers={**sets["every_link"], **sets[name]})
         return replace(self, links=(*self.links[:-1], outer))
 
     def with_outer_bandwidth(self, bytes_per_s: float) -> DevicePhysics:
@@ -87,10 +92,16 @@ class DevicePhysics:
 
 
 @cache
+def _hardware() -> Hardware:
+    return library_hardware()
+
+
+@cache
 def device_physics(name: str) -> DevicePhysics:
     """The device of that name in the library; KeyError where there is none."""
+    device = _hardware().devices[name]
     links = tuple(
-        LinkPhysics(link, among, bandwidth, LINKS.get(link, {}))
-        for link, among, bandwidth in DEVICES[name].links
+        LinkPhysics(link.name, link.among, link.physics["bandwidth_bytes_per_s"], link.physics)
+        for link in device.links
     )
-    return DevicePhysics(name, DEVICES[name].numbers, links)
+    return DevicePhysics(name, device.physics, links)
