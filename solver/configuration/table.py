@@ -7,8 +7,9 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-# Without these a row says neither on what nor on how many devices it ran.
+# Without these a row says neither on what nor on how many devices it ran, or what was sent.
 NEEDED = ("gpu", "n_gpus")
+NEEDED_OF_COLLECTIVES = ("gpu", "collective", "size_bytes")
 
 
 class TableError(Exception):
@@ -26,6 +27,11 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[Mapping[str, str], ...]
     remarks: str
+
+    @property
+    def is_of_collectives(self) -> bool:
+        """Whether a row is a collective rather than a training configuration."""
+        return "collective" in self.columns
 
 
 def read_table(text: str) -> Table:
@@ -66,7 +72,8 @@ def _columns(header: Sequence[str], line: int) -> tuple[str, ...]:
     for place, name in enumerate(columns):
         if name in columns[:place]:
             raise TableError(line, f"column `{name}` is given twice")
-    missing = [name for name in NEEDED if name not in columns]
+    needed = NEEDED_OF_COLLECTIVES if "collective" in columns else NEEDED
+    missing = [name for name in needed if name not in columns]
     if missing:
         listed = " and ".join(f"`{name}`" for name in missing)
         raise TableError(line, f"the header has no column {listed}")

@@ -57,6 +57,7 @@ def test_predictions_of_an_earlier_run_are_replaced() -> None:
         ("gpu,n_gpus\nH100,8\n# x\nH100\n", 4, "1 cells under a header of 2"),
         ("gpu,n_gpus\nH100,8,9\n", 2, "3 cells under a header of 2"),
         ('gpu,n_gpus\n"H100" x,8\n', 2, "expected after"),
+        ("gpu,collective\n", 1, "no column `size_bytes`"),
     ],
 )
 def test_a_bad_line_is_named(text: str, line: int, words: str) -> None:
@@ -118,6 +119,16 @@ def test_both_headers_may_stand_in_one_table() -> None:
     priced = price_table(table(f"{ROW},,,,,,,", bubble, header=header))
     assert [row["why_not"] for row in priced.rows] == ["", ""]
     assert 0.5 < float(priced.rows[1]["predicted_step_time_s"]) < 3
+
+
+def test_collectives_gain_a_time() -> None:
+    header = "gpu,fabric,nodes,gpus_per_node,n_ranks,collective,algo,size_bytes,time_us"
+    one = "H100-SXM-80G,NVSwitch,1,8,8,all_reduce,auto,1073741824,4200"
+    priced = price_table(table(one, one.replace("all_reduce", "gossip"), header=header))
+    assert priced.columns == (*header.split(","), "predicted_time_us", "why_not")
+    assert 2000 < float(priced.rows[0]["predicted_time_us"]) < 8000
+    assert priced.rows[1]["predicted_time_us"] == ""
+    assert "gossip" in priced.rows[1]["why_not"]
 
 
 def test_what_is_written_is_read_back() -> None:
