@@ -53,12 +53,6 @@ def group(configuration: Configuration, axis: Axis) -> Group:
     return place(same // shard, c.tp * shard, node)
 
 
-def pipeline_crosses_nodes(configuration: Configuration) -> bool:
-    """Whether a neighbouring stage is on another node, at some boundary."""
-    c = configuration
-    return c.devices > c.devices_per_node and c.pp > 1
-
-
 def boundary_share_inside(configuration: Configuration) -> float:
     """The share of stage boundaries that lie inside a node."""
     c = configuration

@@ -37,7 +37,7 @@ def embedding_time(configuration: Configuration, device: DevicePhysics) -> EndTi
 
 
 def head_time(configuration: Configuration, device: DevicePhysics) -> EndTime:
-    """The product with the vocabulary and the loss."""
+    """The product with the vocabulary and the loss, again per module of multi-token prediction."""
     a, c = configuration.architecture, configuration
     tokens = c.tokens_per_micro_batch
     rows = padded_vocab(a.vocab, c.tp) / c.tp
@@ -49,10 +49,10 @@ def head_time(configuration: Configuration, device: DevicePhysics) -> EndTime:
         "bf16" if is_quantised(c.precision) else c.precision,
     )
     logits = device.number("loss_passes") * tokens * rows
+    loss = float(pointwise_seconds(LOSS_BYTES * logits, device, 4))
+    times = 1 + c.mtp_layers
     return EndTime(
-        forward=float(linear_seconds(*args, "forward"))
-        + float(pointwise_seconds(LOSS_BYTES * logits, device, 4)),
-        backward=float(linear_seconds(*args, "input_gradient"))
-        + float(pointwise_seconds(LOSS_BYTES * logits, device, 4)),
-        weights=float(linear_seconds(*args, "weight_gradient", c.main_gradient_bytes)),
+        forward=times * (float(linear_seconds(*args, "forward")) + loss),
+        backward=times * (float(linear_seconds(*args, "input_gradient")) + loss),
+        weights=times * float(linear_seconds(*args, "weight_gradient", c.main_gradient_bytes)),
     )

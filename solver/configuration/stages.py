@@ -20,12 +20,12 @@ def stage_shares(configuration: Configuration) -> tuple[StageShare, ...]:
 
     Layers are dealt evenly, a remainder to the first stages. Where the end stages have fewer, or
     two more layers would deal evenly (embedding and loss counted as layers, as Megatron-LM can),
-    the others share what they leave. nanotron deals blocks by their multiplications, the head's
-    among them.
+    the others share what they leave. Modules of multi-token prediction count as layers. nanotron
+    deals blocks by their multiplications, the head's among them.
     """
     c = configuration
     if c.pp == 1:
-        counts = [float(c.architecture.layers)]
+        counts = [float(c.architecture.layers + c.mtp_layers)]
     elif c.runtime == "nanotron":
         counts = _by_cost(c)
     else:
@@ -37,7 +37,7 @@ def stage_shares(configuration: Configuration) -> tuple[StageShare, ...]:
 
 def _evenly(configuration: Configuration) -> list[float]:
     c = configuration
-    layers, fewer = c.architecture.layers, c.end_stage_layers_fewer
+    layers, fewer = c.architecture.layers + c.mtp_layers, c.end_stage_layers_fewer
     chunks = c.pp * c.vp
     if layers % chunks and (layers + 2) % chunks == 0:
         fewer = 1

@@ -20,6 +20,7 @@ from solver.configuration.host import (
 from solver.configuration.layer import dense_layer
 from solver.configuration.layer_step import layer_step
 from solver.configuration.read import read_configuration
+from solver.configuration.stages import stage_shares
 from solver.configuration.time import predict_step
 from solver.configuration.transfers import hop_seconds, visible_hops_seconds
 from solver.cost.physics.links import fabric
@@ -222,3 +223,9 @@ def test_unfused_cores_draw_random_numbers() -> None:
     core = dense_layer(c, a100).core
     quick = dense_layer(c, a100.with_numbers(dropout_per_s=1e30)).core
     assert core - quick == pytest.approx(scores / a100.number("dropout_per_s"))
+
+
+def test_prediction_modules_are_a_layer_and_a_head_more(h100: DevicePhysics) -> None:
+    more = replace(FSDP, mtp_layers=1)
+    assert [share.layers for share in stage_shares(more)] == [29]
+    assert head_time(more, h100).forward == pytest.approx(2 * head_time(FSDP, h100).forward)

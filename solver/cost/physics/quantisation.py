@@ -9,8 +9,8 @@ are needed: one for the forward product, one for the gradient):
   write, 1 for rotated values of the gradients of weights.
 
 Transformer Engine's profile (15,872 tokens, hidden 4,096, ffn 16,384), autocast minus products
-alone, forward: 0.93 ms on H200 NVL and 0.72 ms on B300 with current scaling; on B300 0.48 ms with MX and
-0.68 ms with NVFP4.
+alone, forward: 0.93 ms on H200 NVL and 0.72 ms on B300 with current scaling; on B300 0.48 ms with
+MX and 0.68 ms with NVFP4.
 """
 
 from __future__ import annotations
