@@ -95,8 +95,8 @@ class Configuration:
 
     @property
     def micro_batches(self) -> int:
-        """Micro-batches per step and pipeline."""
-        return max(1, self.global_batch // (self.dp * self.micro_batch))
+        """Micro-batches per step and pipeline, the last perhaps not full."""
+        return max(1, -(-self.global_batch // (self.dp * self.micro_batch)))
 
     @property
     def tokens_per_micro_batch(self) -> float:
