@@ -1,16 +1,17 @@
 """Fit the numbers that steps share to the dense rows of the published tables, and cross-validate.
 
-    python -m tests.benchmarks.fit.step_fit [FOLDER]
+    python -m tests.benchmarks.fit.step_fit [--free] [FOLDER]
 
 Prints every number with its new value, then a line per source: its error with the numbers in use,
 with those fitted to all sources, and with those fitted to all but it.
 
 Least squares of log(predicted / measured), a source's rows weighing one together, errors beyond
-`HUBER` linearly. Every number has a width: how far, as a ratio, operators' tables or physics let it
-stray from the value in use (matrix products are held to what operators' tables say of them; host
-and software numbers are free). Numbers that one source alone tells keep their value without it;
-waits and stalls of nanotron's slow runs (`pipeline_wait_*`, `stall_s`) are read off those runs,
-which the fit leaves out. One Jacobian serves all fits: logarithms make the model nearly linear.
+`HUBER` linearly. Every number has a width, the ratio by which it may well differ from the value in
+use: small for products and attention, which operators' tables and FP8 rows bound as well, large for
+host and software. With `--free` all widths are 1, so that little but the rows decides. Numbers that
+one source alone tells keep their value without it; waits and stalls of nanotron's slow runs
+(`pipeline_wait_*`, `stall_s`) are read off those runs, which the fit leaves out. One Jacobian
+serves all fits: logarithms make the model nearly linear.
 """
 
 from __future__ import annotations
@@ -106,9 +107,9 @@ def jacobian(steps: Sequence[Step], base: Floats) -> Floats:
     return np.stack(columns, axis=1) / np.log(1 + STEP)
 
 
-def solve(base: Floats, slopes: Floats, weights: Floats) -> dict[Number, float]:
+def solve(base: Floats, slopes: Floats, weights: Floats, is_free: bool) -> dict[Number, float]:
     """The ratios that fit best, from the linear model."""
-    held = np.diag([(NOISE / number.width) ** 2 for number in NUMBERS])
+    held = np.diag([(NOISE / (1.0 if is_free else number.width)) ** 2 for number in NUMBERS])
     moved = np.zeros(len(NUMBERS))
     for _ in range(6):
         rest = np.abs(base + slopes @ moved)
@@ -150,7 +151,7 @@ def error(steps: Sequence[Step], ratios: Mapping[Number, float]) -> float:
     return float(np.mean(np.abs(np.expm1(residuals(steps, ratios)))))
 
 
-def report(folder: Path) -> Iterable[str]:
+def report(folder: Path, is_free: bool) -> Iterable[str]:
     """The lines to print, as they come."""
     steps = [step for step in read_steps(folder)[0] if step.kind == "dense"]
     sample = sampled(steps)
@@ -159,7 +160,7 @@ def report(folder: Path) -> Iterable[str]:
     base = residuals(sample, {})
     slopes = jacobian(sample, base)
     weights = np.array([1.0 / counts[source] for source in sources])
-    fitted = solve(base, slopes, weights)
+    fitted = solve(base, slopes, weights, is_free)
     for number, ratio in fitted.items():
         shown = device_physics(number.devices[0] if number.devices else "a100_80")
         where = f" of {', '.join(number.devices)}" if number.devices else ""
@@ -167,15 +168,23 @@ def report(folder: Path) -> Iterable[str]:
         yield f"{number.names[0]}{where}: {value:.4g} -> {value * ratio:.4g}"
     yield "| source | rows | in use | fitted to all | fitted to all others |"
     yield "|---|---|---|---|---|"
+    figures = []
     for source in counts:
         rows = [step for step in steps if step.source == source]
         if rows[0].configuration.runtime == "nanotron":
             rows = faster(rows)
-        others = solve(base, slopes, weights * (sources != source))
-        figures = (error(rows, {}), error(rows, fitted), error(rows, others))
-        yield f"| {source} | {len(rows)} | {' | '.join(f'{figure:.1%}' for figure in figures)} |"
+        others = solve(base, slopes, weights * (sources != source), is_free)
+        figures.append([error(rows, ratios) for ratios in ({}, fitted, others)])
+        yield line(source, len(rows), figures[-1])
+    yield line("mean over sources", len(steps), np.mean(figures, axis=0).tolist())
+
+
+def line(name: str, rows: int, figures: Sequence[float]) -> str:
+    """A line of the table."""
+    return f"| {name} | {rows} | {' | '.join(f'{figure:.1%}' for figure in figures)} |"
 
 
 if __name__ == "__main__":
-    for line in report(Path(sys.argv[1]) if len(sys.argv) > 1 else DATA):
-        print(line, flush=True)  # noqa: T201
+    words = [word for word in sys.argv[1:] if word != "--free"]
+    for text in report(Path(words[0]) if words else DATA, "--free" in sys.argv):
+        print(text, flush=True)  # noqa: T201
