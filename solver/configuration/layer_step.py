@@ -1,11 +1,11 @@
 """One layer and one micro-batch as a stage sees it: compute, what of its communication stays
 visible, what it recomputes, and the waits for the host.
 
-Tensor-parallel collectives of the forward are waited for; those of the backward run beside the
-gradients of weights (Megatron-LM's asynchronous reductions; not those of 2021, whose attention was
-unfused). Kernels cut in pieces hide a share of both (`tensor_overlap`, user buffers or asynchronous
-tensor parallelism); nanotron's asynchronous ones, behind one hardware queue, hide `tensor_async` of
-gathers and scatters. The ring of context parallelism runs beside the attention core.
+Tensor-parallel collectives are waited for; only Megatron-LM's of the backward run beside the
+gradients of weights (not those of 2021, whose attention was unfused). Kernels cut in pieces hide a
+share of both directions (`tensor_overlap`, user buffers or asynchronous tensor parallelism);
+nanotron's asynchronous ones, behind one hardware queue, hide `tensor_async` of gathers and
+scatters. The ring of context parallelism runs beside the attention core.
 """
 
 from __future__ import annotations
@@ -136,7 +136,8 @@ def _visible_tensor(
         beside = c.overlap_tensor and c.sequence_parallel
         kept = 1.0 - device.number("tensor_async") if beside else 1.0
         return kept * forward, kept * backward
-    if c.sequence_parallel or c.attention == "flash":
+    early = c.attention == "unfused" and not c.sequence_parallel
+    if c.runtime == "megatron" and not early:
         backward = float(exposed_seconds(backward, weights, device))
     if c.overlap_tensor and c.sequence_parallel:
         kept = 1.0 - device.number("tensor_overlap")
