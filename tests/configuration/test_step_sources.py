@@ -62,4 +62,4 @@ def test_rows_that_cannot_be_priced_say_why() -> None:
 
 def test_readme_is_up_to_date() -> None:
     text = step_score.README.read_text(encoding="utf-8")
-    assert text == step_score.written(step_score.report(DATA)), "run step_score --write"
+    assert text == step_score.written(step_score.report(rows())), "run step_score --write"

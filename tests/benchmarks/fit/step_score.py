@@ -99,9 +99,8 @@ def far_rows(rows: Iterable[Scored]) -> list[str]:
     return [f"#{row.name.split('#')[-1]} {row.error:+.0%}" for row in rows if abs(row.error) > FAR]
 
 
-def report(folder: Path) -> list[str]:
+def report(rows: Rows) -> list[str]:
     """All lines."""
-    rows = scored_sources(folder)
     lines = table(rows)
     lines += ["", "Off by more than a quarter:", ""]
     for (kind, source), members in rows.items():
@@ -120,7 +119,7 @@ def written(lines: Sequence[str]) -> str:
 
 if __name__ == "__main__":
     folders = [Path(word) for word in sys.argv[1:] if not word.startswith("--")]
-    found = report(folders[0] if folders else DATA)
+    found = report(scored_sources(folders[0] if folders else DATA))
     if "--write" in sys.argv:
         README.write_text(written(found), encoding="utf-8")
     print("\n".join(found))  # noqa: T201
