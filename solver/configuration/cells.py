@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+LARGEST = 10**10
+"""More than any count of a training run."""
+
 
 class RowError(Exception):
     """Why a row cannot be priced, in words for its reader."""
@@ -30,12 +33,14 @@ def number(row: Mapping[str, str], column: str) -> float | None:
 
 
 def whole(row: Mapping[str, str], column: str) -> int | None:
-    """A whole number that is not negative, RowError for anything else."""
+    """A whole number that is not negative nor beyond any use, RowError for anything else."""
     value = number(row, column)
     if value is None:
         return None
     if value < 0 or value != int(value):
         raise RowError(f"`{column}` is not a whole number: {text(row, column)}")
+    if value > LARGEST:
+        raise RowError(f"`{column}` is larger than {LARGEST:,}: {text(row, column)}")
     return int(value)
 
 

@@ -209,7 +209,7 @@ def _shard_group(sharding: Sharding, degrees: Degrees, per_node: int) -> int:
         return 1
     if sharding.within_node:
         return min(ranks, per_node)
-    if sharding.group is None or sharding.group == degrees.dp:
+    if not sharding.group or sharding.group == degrees.dp:
         return ranks
     return min(sharding.group, ranks)
 

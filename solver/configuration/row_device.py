@@ -68,10 +68,11 @@ def devices_per_node(row: Mapping[str, str], device: str, devices: int) -> int:
 
 def network_bytes_per_s(remarks: str, per_node: int) -> float | None:
     """Bytes per second, device and direction between nodes, where the remarks state them."""
+    bits = 0.0
     if match := PER_DEVICE.search(remarks):
-        return int(match[1]) * GIGA / BITS_PER_BYTE
-    if match := PER_NODE.search(remarks):
-        return int(match[1] or 1) * int(match[2]) * GIGA / BITS_PER_BYTE / per_node
-    if match := BANDWIDTH.search(remarks):
-        return int(match[1]) * GIGA / BITS_PER_BYTE / per_node
-    return None
+        bits = float(match[1])
+    elif match := PER_NODE.search(remarks):
+        bits = int(match[1] or 1) * int(match[2]) / per_node
+    elif match := BANDWIDTH.search(remarks):
+        bits = int(match[1]) / per_node
+    return bits * GIGA / BITS_PER_BYTE or None

@@ -42,6 +42,7 @@ NAMED = (
     (re.compile(r"-h(\d+)\b", re.IGNORECASE), "hidden"),
     (re.compile(r"\bwith (\d+) layers\b"), "layers"),
 )
+MOST_LAYERS = 10_000
 GPT_VOCAB, LLAMA_VOCAB = 50257, 32000
 CUSTOMS = (
     (re.compile(r"\bmpt"), GPT | {"vocab": 50368}),
@@ -69,7 +70,16 @@ def architecture_of(row: Mapping[str, str]) -> Architecture:
     else:
         known = "is not in the library, and its sizes (layers, hidden) are not given"
         raise RowError(f"model `{name}` {known}")
+    _check(name, found)
     return replace(found, prediction_layers=1) if PREDICTION.search(f"{name} {notes}") else found
+
+
+def _check(name: str, found: Architecture) -> None:
+    """Refuse sizes that no model has."""
+    ffn = found.moe_ffn if found.experts else found.ffn
+    sizes = (found.hidden, found.heads, found.kv_heads, found.head_dim, found.vocab, ffn)
+    if not 0 < found.layers <= MOST_LAYERS or min(sizes) < 1 or found.dense_layers > found.layers:
+        raise RowError(f"model `{name}` has sizes that no model has")
 
 
 def _sizes(row: Mapping[str, str], name: str, notes: str) -> dict[str, Any]:
@@ -97,7 +107,7 @@ def _changed(preset: Architecture, sizes: Mapping[str, Any]) -> Architecture:
     changed = dict(sizes)
     if "heads" in sizes and sizes["heads"] != preset.heads and preset.latent is None:
         changed.setdefault("kv_heads", sizes["heads"])
-        changed.setdefault("head_dim", preset.hidden // sizes["heads"])
+        changed.setdefault("head_dim", preset.hidden // max(1, sizes["heads"]))
     return replace(preset, **changed)
 
 
@@ -108,7 +118,7 @@ def _from_sizes(name: str, sizes: Mapping[str, Any], seq_len: int) -> Architectu
     hidden = given["hidden"]
     heads = given.setdefault("heads", max(1, hidden // 128))
     given.setdefault("kv_heads", heads)
-    given.setdefault("head_dim", hidden // heads)
+    given.setdefault("head_dim", hidden // max(1, heads))
     gated = given.get("glu", True)
     given.setdefault("vocab", LLAMA_VOCAB if gated else GPT_VOCAB)
     given.setdefault("ffn", -(-8 * hidden // 768) * 256 if gated else 4 * hidden)

@@ -82,6 +82,11 @@ def test_a_bad_line_is_named(text: str, line: int, words: str) -> None:
         ({"precision": "int3"}, "precision `int3` is not known"),
         ({"model": "Nemotron V3 Nano 30B"}, "layers of another kind"),
         ({"seq_len": "1e999"}, "`seq_len` is not a"),
+        ({"seq_len": "1e30"}, "`seq_len` is larger than 10,000,000,000"),
+        ({"model": "GPT-l0-h1024"}, "sizes that no model has"),
+        ({"model": "GPT", "notes": "layers=99999999 hidden=64"}, "sizes that no model has"),
+        ({"model": "GPT", "notes": "layers=2 hidden=64 heads=0"}, "sizes that no model has"),
+        ({"gpu": "A100-SXM-80GB", "precision": "FP8"}, "`a100_80` does not compute in fp8"),
     ],
 )
 def test_a_row_that_has_no_price_says_why(changes: dict[str, str], words: str) -> None:
