@@ -6,10 +6,20 @@ import argparse
 from collections.abc import Sequence
 
 from solver.cli import streams
-from solver.cli.commands import calibrate, check, eval, fmt, sensitivity, solve, sweep, verify
+from solver.cli.commands import (
+    calibrate,
+    check,
+    eval,
+    fmt,
+    import_,
+    sensitivity,
+    solve,
+    sweep,
+    verify,
+)
 from solver.cli.exit_codes import CommandError, ExitCode
 
-COMMANDS = (check, solve, sweep, verify, eval, calibrate, sensitivity, fmt)
+COMMANDS = (check, solve, sweep, verify, eval, calibrate, sensitivity, import_, fmt)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

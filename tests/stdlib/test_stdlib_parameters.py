@@ -103,6 +103,33 @@ def test_active_parameters_of_a_token(model: str, planned: Planned) -> None:
     assert active == int(row["computed_active"])
 
 
+@pytest.mark.parametrize(
+    ("model", "published"),
+    [
+        ("gpt_neox_20b", 20_554_567_680),  # Black et al. 2022, section 2
+        ("pythia_6_9b", 6_857_302_016),  # Biderman et al. 2023, table of models on its cards
+        ("pythia_12b", 11_846_072_320),
+    ],
+)
+def test_parallel_decoders_have_the_published_totals(
+    model: str, published: int, planned: Planned
+) -> None:
+    assert sum(sizes(planned("models.gpt_neox", model)).values()) == published
+
+
+@pytest.mark.parametrize("parallel", [True, False])
+def test_blocks_of_gpt_neox_are_side_by_side_unless_told(parallel: bool, planned: Planned) -> None:
+    arguments = (
+        "layers: 2, d_model: 512, heads: 8, head_dim: 64, ffn: 2048, vocab: 50304, batch: 8, "
+        f"seq: 64, parallel: {str(parallel).lower()}"
+    )
+    operators = planned("models.gpt_neox", "gpt_neox", arguments).graph.operators
+    reads = {op.name: op.inputs[0].tensor for op in operators}
+    before = "net.layers[0].mlp.out" if parallel else "net.layers[1].attn.out"
+    assert reads["net.layers[1].mlp.norm"] == before
+    assert reads["net.layers[1].mlp.out"] == "net.layers[1].attn.out"
+
+
 def vision_row(model: str, component: str) -> int:
     """Published parameters of one part of a vision+language model."""
     table = rows("model_defs_vlm.csv", "row_id").values()
