@@ -25,11 +25,14 @@ HERE = Path(__file__).parent
 INVALID = sorted((HERE / "invalid").glob("*.json"))
 ONE_OF_EACH = (
     "deepseek_v3",
+    "gemma2_9b",
     "gemma_7b",
     "gpt2",
+    "gpt_oss_20b",
     "llama2_7b",
     "mistral_7b",
     "mixtral_8x7b",
+    "nemotron4_340b",
     "pythia_70m",
     "qwen2_57b_a14b",
     "qwen2_5_0_5b",

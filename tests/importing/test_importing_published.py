@@ -29,10 +29,12 @@ PUBLISHED = {
     "deepseek_v2": 235_741_434_880,
     "deepseek_v2_lite": 15_706_484_224,
     "deepseek_v3": 671_026_419_200,
+    "gemma2_9b": 9_241_705_984,
     "gemma_7b": 8_537_680_896,
     "gpt2": 124_439_808,
     "gpt2_xl": 1_557_611_200,
     "gpt_neox_20b": 20_554_567_680,
+    "gpt_oss_20b": 20_914_757_184,
     "kimi_k2": 1_026_408_232_448,
     "llama2_70b": 68_976_648_192,
     "llama2_7b": 6_738_415_616,
@@ -44,6 +46,7 @@ PUBLISHED = {
     "mixtral_8x22b": 140_630_071_296,
     "mixtral_8x7b": 46_702_792_704,
     "moonlight_16b_a3b": 15_960_110_208,
+    "nemotron4_340b": 341_029_195_776,
     "pythia_12b": 11_846_072_320,
     "pythia_70m": 70_426_624,
     "qwen2_57b_a14b": 57_408_658_944,
@@ -62,6 +65,8 @@ PUBLISHED = {
 WARNED = {
     "deepseek_v2": ["n_group"],
     "deepseek_v3": ["num_nextn_predict_layers", "n_group"],
+    "gemma2_9b": ["sliding_window", "attn_logit_softcapping", "final_logit_softcapping"],
+    "gpt_oss_20b": ["sliding_window"],
     "mistral_7b": ["sliding_window"],
 }
 

@@ -93,8 +93,9 @@ def rotary(config: Config) -> None:
     for name in ("rope_scaling", "rope_parameters"):
         if config.value(name):
             config.remark(name, "changes neither parameters nor time")
-    if config.share("partial_rotary_factor", 1.0) < 1:
-        config.differs("partial_rotary_factor", "all values of a head are rotated")
+    for name in ("partial_rotary_factor", "rotary_pct"):
+        if config.share(name, 1.0) < 1:
+            config.remark(name, "the values that are not rotated are moved all the same")
 
 
 def activation(config: Config, usual: tuple[str, ...], name: str = "hidden_act") -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dsl.suggest import did_you_mean
-from solver.importing.hf import deepseek, gpt2, gpt_neox, llama, mixtral
+from solver.importing.hf import deepseek, gemma2, gpt2, gpt_neox, gpt_oss, llama, mixtral, nemotron
 from solver.importing.hf.config import Config, shown
 from solver.importing.hf.imported import Imported
 
@@ -23,12 +23,15 @@ FAMILIES = {
     "deepseek_v2": Family("DeepseekV2ForCausalLM", deepseek.deepseek_v2),
     "deepseek_v3": Family("DeepseekV3ForCausalLM", deepseek.deepseek_v3),
     "gemma": Family("GemmaForCausalLM", llama.gemma),
+    "gemma2": Family("Gemma2ForCausalLM", gemma2.gemma2),
     "gpt2": Family("GPT2LMHeadModel", gpt2.gpt2),
     "gpt_neox": Family("GPTNeoXForCausalLM", gpt_neox.gpt_neox),
+    "gpt_oss": Family("GptOssForCausalLM", gpt_oss.gpt_oss),
     "kimi_k2": Family("DeepseekV3ForCausalLM", deepseek.deepseek_v3),
     "llama": Family("LlamaForCausalLM", llama.llama),
     "mistral": Family("MistralForCausalLM", llama.mistral),
     "mixtral": Family("MixtralForCausalLM", mixtral.mixtral),
+    "nemotron": Family("NemotronForCausalLM", nemotron.nemotron),
     "qwen2": Family("Qwen2ForCausalLM", llama.qwen2),
     "qwen2_moe": Family("Qwen2MoeForCausalLM", mixtral.qwen2_moe),
     "qwen3": Family("Qwen3ForCausalLM", llama.qwen3),

@@ -16,8 +16,6 @@ def gpt_neox(config: Config) -> Imported:
         config.beyond("attention_bias", "`gpt_neox` has biases in its attention")
     attention.activation(config, GELU)
     attention.rotary(config)
-    if config.share("rotary_pct", 0.25) < 1:
-        config.remark("rotary_pct", "the values that are not rotated are moved all the same")
     sizes = attention.sizes(config)
     arguments = (
         *sizes,

@@ -11,13 +11,15 @@ _NAMES = """
     bos_token_id eos_token_id pad_token_id sep_token_id unk_token_id
     initializer_factor initializer_range gradient_checkpointing pretraining_tp ep_size
     layer_norm_eps layer_norm_epsilon rms_norm_eps norm_eps rope_theta rope_interleave
-    rotary_emb_base head_dim qk_head_dim n_ctx
+    rotary_emb_base query_pre_attn_scalar initial_context_length
+    experts_per_token head_dim qk_head_dim n_ctx
     aux_loss_alpha seq_aux router_aux_loss_coef router_jitter_noise output_router_logits
     norm_topk_prob routed_scaling_factor scoring_func topk_group
     summary_activation summary_first_dropout summary_proj_to_labels summary_type summary_use_proj
     task_specific_params classifier_dropout finetuning_task problem_type
     reorder_and_upcast_attn scale_attn_by_inverse_layer_idx scale_attn_weights
     output_attentions output_hidden_states return_dict torchscript
+    cache_implementation sliding_window_size
 """
 HARMLESS = frozenset(_NAMES.split())
 DROPOUTS = (
