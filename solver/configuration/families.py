@@ -19,6 +19,7 @@ FAMILIES: Mapping[str, Mapping[str, Any]] = {
     "deepseek": {},
     "gemma2": {"tied": True, "norms_per_layer": 4},
     "gpt": GPT,
+    "gpt_neox": GPT | {"positions": "rope", "tied": False},
     "gpt_oss": {
         "qkv_bias": True,
         "output_bias": True,

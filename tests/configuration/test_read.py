@@ -55,6 +55,8 @@ def test_what_is_missing_has_defaults() -> None:
         ("llama4-16e with 2 layers", "llama4_scout"),
         ("GPT-174.6B", "gpt3_175b"),
         ("nanotron-llama-3B", "nanotron_3b"),
+        ("meta-llama/Llama-2-7b-hf", "llama2_7b"),
+        ("LLAMA3_70B (SFT)", "llama3_70b"),
         ("GPT-18.4B", None),
     ],
 )
