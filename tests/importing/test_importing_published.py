@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -115,3 +116,58 @@ def test_total_is_the_published_one(model: str, tmp_path: Path) -> None:
     tensors = load(spec).graph.tensors.values()
     sizes = [math.prod(i.size for i in t.dims) for t in tensors if t.role == "parameter"]
     assert sum(sizes) == PUBLISHED[model]
+
+
+def test_null_is_none_of_it_and_no_group_is_no_difference() -> None:
+    config = json.loads((CONFIGS / "deepseek_v3.json").read_bytes())
+    del config["num_nextn_predict_layers"]
+    config |= {"n_shared_experts": None, "q_lora_rank": None, "n_group": 1, "topk_group": 1}
+    found = read(json.dumps(config).encode(), "config.json")
+    arguments = dict(found.imported.arguments)
+    assert (arguments["shared_ffn"], arguments["q_latent"]) == (0, 0)
+    assert found.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("model", "flags"),
+    [
+        ("qwen2_57b_a14b", {"qkv_bias": False}),
+        ("llama3_8b", {"tie_word_embeddings": True}),
+        ("qwen3_8b", {}),
+    ],
+)
+def test_switches_of_the_file_are_those_of_the_preset(model: str, flags: dict[str, bool]) -> None:
+    config = json.loads((CONFIGS / f"{model}.json").read_bytes()) | flags
+    found = read(json.dumps(config).encode(), "config.json").imported.arguments
+    on = {name for name, value in found if value is True}
+    expected = {
+        "qwen2_57b_a14b": {"shared_gate"},
+        "llama3_8b": {"tied"},
+        "qwen3_8b": {"qk_norm"},
+    }
+    assert on == expected[model]
+
+
+@pytest.mark.parametrize(
+    ("released_as", "path", "name"),
+    [
+        ("meta-llama/Llama-3.1-8B", "a/config.json", "llama_3_1_8b"),
+        ("/data/models/Tiny Llama/", "a/config.json", "tiny_llama"),
+        ("", "Yi-34B/config.json", "yi_34b"),
+        ("./", "some/7b.json", "model_7b"),
+        ("", "llama/config.json", "model_llama"),
+        ("", "model/config.json", "model"),
+        ("\ud800\n", "é.json", "imported"),
+        ("x" * 200, "a.json", "x" * 64),
+    ],
+)
+def test_name_and_file_of_any_release(
+    released_as: str, path: str, name: str, tmp_path: Path
+) -> None:
+    config = json.loads((CONFIGS / "llama3_8b.json").read_bytes())
+    config |= {"_name_or_path": released_as, "num_hidden_layers": 2}
+    found = read(json.dumps(config).encode(), path)
+    assert name_of(found, path) == name
+    file = tmp_path / "model.mmp"
+    file.write_text(library(found, path, name), encoding="utf-8")
+    assert check(file) == ()

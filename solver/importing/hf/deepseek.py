@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from solver.importing.hf import attention
-from solver.importing.hf.config import Config
+from solver.importing.hf.config import LARGEST, Config
 from solver.importing.hf.imported import Imported, switches
 from solver.importing.hf.mixtral import topk
 
@@ -24,6 +24,7 @@ def deepseek_v3(config: Config) -> Imported:
 
 def _decoder(config: Config, usual_method: str) -> Imported:
     attention.no_flag(config, "attention_bias", f"`{MODEL}` has no biases in its attention")
+    attention.no_flag(config, "mlp_bias", f"`{MODEL}` has no biases in its feed-forward blocks")
     attention.untied(config, MODEL)
     attention.activation(config, ("silu", "swish"))
     attention.rotary(config)
@@ -35,13 +36,13 @@ def _decoder(config: Config, usual_method: str) -> Imported:
     config.fits("first_k_dense_replace", dense < layers, f"{dense} of only {layers} layers")
     experts = config.size("n_routed_experts", "the number of experts")
     expert_ffn = config.size("moe_intermediate_size", "the hidden units of an expert")
-    shared = config.size("n_shared_experts", "", default=0, low=0, high=1000)
+    shared = _size_or_null(config, "n_shared_experts", "the number of shared experts", high=1000)
     arguments = (
         sizes[0],
         ("dense_layers", dense),
         sizes[1],
         ("heads", heads),
-        ("q_latent", _q_latent(config)),
+        ("q_latent", _size_or_null(config, "q_lora_rank", "the latent of queries")),
         ("kv_latent", config.size("kv_lora_rank", "the latent of keys and values")),
         ("content_dim", config.size("qk_nope_head_dim", "a key's values of its head's own")),
         ("rotary_dim", config.size("qk_rope_head_dim", "a key's rotary values")),
@@ -59,11 +60,11 @@ def _decoder(config: Config, usual_method: str) -> Imported:
     return Imported("models.deepseek", MODEL, arguments, seq, is_mixture=True)
 
 
-def _q_latent(config: Config) -> int:
-    """The latent of queries; `null`, other than a missing field, stands for none."""
-    if "q_lora_rank" in config.fields and config.value("q_lora_rank") is None:
+def _size_or_null(config: Config, name: str, what: str, high: int = LARGEST) -> int:
+    """A size of which `null`, other than a missing field, says that there is no such thing."""
+    if name in config.fields and config.value(name) is None:
         return 0
-    return config.size("q_lora_rank", "the latent of queries, or null")
+    return config.size(name, f"{what}, or null", low=0, high=high)
 
 
 def _has_bias(config: Config, usual: str) -> bool:

@@ -16,7 +16,8 @@ def gpt_oss(config: Config) -> Imported:
     attention.activation(config, ("silu", "swish"))
     attention.rotary(config)
     attention.window(config)
-    config.value("swiglu_limit")  # the gate is clamped as it is computed
+    for name in ("swiglu_alpha", "swiglu_limit"):
+        config.value(name)  # the gate is scaled and clamped as it is computed
     experts = config.size("num_local_experts", EXPERTS)
     arguments = (
         *attention.sizes(config),

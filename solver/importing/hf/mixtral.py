@@ -20,13 +20,16 @@ def mixtral(config: Config) -> Imported:
 
 
 def qwen2_moe(config: Config) -> Imported:
-    """`Qwen2MoeConfig`: Qwen2's biases, and a shared expert behind a gate."""
+    """`Qwen2MoeConfig`: Qwen2's biases unless switched off, a shared expert behind a gate."""
     experts, ffn = _qwen_experts(config)
     shared = config.size("shared_expert_intermediate_size", "the hidden units of the shared expert")
     heads = attention.grouped_heads(config)
     seq = attention.switched_length(config)
-    beside = (("shared_ffn", shared), *switches(shared_gate=True, qkv_bias=True))
-    return _decoder(config, heads, experts, ffn, seq, beside)
+    beside = (
+        ("shared_ffn", shared),
+        *switches(shared_gate=True, qkv_bias=config.flag("qkv_bias", True)),
+    )
+    return _decoder(config, heads, experts, ffn, seq, (("shared_ffn", shared), *flags))
 
 
 def qwen3_moe(config: Config) -> Imported:

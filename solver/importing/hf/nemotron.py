@@ -16,7 +16,7 @@ def nemotron(config: Config) -> Imported:
     attention.rotary(config)
     arguments = (
         *attention.sizes(config),
-        *attention.grouped_heads(config),
+        *attention.grouped_heads(config, has_kv_default=True),
         ("ffn", config.size("intermediate_size", "the hidden units of a feed-forward block")),
         ("vocab", config.size("vocab_size", "the size of the vocabulary")),
     )
