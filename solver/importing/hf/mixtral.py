@@ -29,7 +29,7 @@ def qwen2_moe(config: Config) -> Imported:
         ("shared_ffn", shared),
         *switches(shared_gate=True, qkv_bias=config.flag("qkv_bias", True)),
     )
-    return _decoder(config, heads, experts, ffn, seq, (("shared_ffn", shared), *flags))
+    return _decoder(config, heads, experts, ffn, seq, beside)
 
 
 def qwen3_moe(config: Config) -> Imported:
