@@ -22,7 +22,7 @@ from dsl.spec import Spec
 from solver.search.order_pins import hard_orders
 from solver.search.split import SplitSearch
 
-MANY = 150  # splits: fewer are looked at one by one
+MANY = 60  # splits: fewer are looked at one by one
 
 
 def joint(searches: Sequence[SplitSearch]) -> SplitSearch:
