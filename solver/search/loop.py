@@ -127,6 +127,9 @@ class Search:
             return False
         current = min(idle, key=lambda s: (s.bound, s.estimate))
         rough = self.bounding.next_refined(idle) if self.bounding.crew is not None else []
+        if rough and not self.bounding.turn and self.bounding.ranges.waiting:
+            self.bounding.bound_range()  # what holds the bound of all down is in a range
+            return False
         if rough:
             current = rough[0]
         elif current.ready is not None:  # bounds cannot rise by preparing: search the likeliest
