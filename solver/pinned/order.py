@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 from solver.pinned.findings import OpenError
-from solver.schedule import Chunk, Edge, ScheduleProblem, solve
-from solver.schedule.families import refusal
 from solver.verify.evaluate import Priced
+from solver.verify.families import fixed_order
 from solver.verify.figures import Action
+from solver.verify.simulate import run
 
 # What is left of a family that moves weight gradients when every chunk runs them in its B.
 JOINED = {"zb_h1": "one_f_one_b", "zb_h2": "one_f_one_b"}
@@ -24,6 +24,19 @@ def schedule_of(priced: Priced) -> tuple[Action, ...]:
         family = "one_f_one_b" if fused else "zb_h1"
     elif fused:
         family = JOINED.get(family, family)
+    if len(plan.places) == plan.stages:
+        order = fixed_order(family, times.virtual, times.edges, plan.frame.microbatches)
+        if order is not None:
+            return run(order, times.virtual, times.edges)
+    return _of_chunks(priced, family, fused)
+
+
+def _of_chunks(priced: Priced, family: str, fused: bool) -> tuple[Action, ...]:
+    """The same where a stage holds several chunks, by the scheduler's families."""
+    from solver.schedule import Chunk, Edge, ScheduleProblem, solve  # slow to import
+    from solver.schedule.families import refusal
+
+    plan, times = priced.plan, priced.times
     problem = ScheduleProblem(
         devices=plan.stages,
         chunks=tuple(
