@@ -29,8 +29,8 @@ limit memory <= {room} GiB per device
 
 LLAMA = (
     "llama",
-    "llama.llama(layers: 6, d_model: 1024, heads: 8, kv_heads: 4, head_dim: 128, ffn: 2816, "
-    "vocab: 32000, batch: 48, seq: 2048)",
+    "llama.llama(layers: 4, d_model: 1024, heads: 8, kv_heads: 4, head_dim: 128, ffn: 2816, "
+    "vocab: 32000, batch: 24, seq: 2048)",
 )
 MIXTRAL = (
     "mixtral",
@@ -57,8 +57,8 @@ def searches_of(spec: Spec) -> list[SplitSearch]:
     ("which", "nodes", "room", "recompute"),
     [
         (LLAMA, 2, 40, "auto"),
-        (LLAMA, 4, 6, "auto"),
-        (LLAMA, 2, 5, "full"),
+        (LLAMA, 2, 4, "auto"),
+        (LLAMA, 2, 3, "full"),
         (MIXTRAL, 2, 30, "none"),
     ],
 )
@@ -85,7 +85,7 @@ def test_a_range_is_never_above_its_counts(
                 assert together.bound <= least * (1 + 2e-3)  # both are found to a grain
 
 
-@pytest.mark.parametrize("room", [40.0, 6.0])
+@pytest.mark.parametrize("room", [40.0, 4.0])
 def test_a_range_is_never_above_a_plan(room: float, tmp_path: Path) -> None:
     spec = case(tmp_path, LLAMA, 2, room, "auto")
     document = plan(spec, time_limit_s=10.0)
@@ -95,7 +95,7 @@ def test_a_range_is_never_above_a_plan(room: float, tmp_path: Path) -> None:
     same = [s for s in found if [p.name for p in s.split.pipeline] == axes]
     together = joint(same)
     together.prepare(math.inf)
-    assert 0.0 < together.bound <= document["objective"]["value"]
+    assert 0.0 < together.bound <= document["objective"]["value"] * (1 + 1e-9)
 
 
 def test_ranges_are_halved_until_counts_are_alone(tmp_path: Path) -> None:
