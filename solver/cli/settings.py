@@ -1,8 +1,29 @@
-"""Types of options that commands share: seconds, counts and seeds, checked as they are read."""
+"""Options that commands share: limits of a search, and the types of what is read."""
 
 from __future__ import annotations
 
 import argparse
+
+
+def add(parser: argparse.ArgumentParser, every: str, same: str) -> None:
+    """The limits of a search, or of `every` one of several; `same` is what repeats."""
+    for_every, of_every = (f" for every {every}", f" of every {every}") if every else ("", "")
+    parser.add_argument(
+        "--time-limit",
+        metavar="S",
+        type=seconds,
+        default=20.0,
+        help=f"seconds{for_every} (default 20)",
+    )
+    parser.add_argument(
+        "--workers",
+        metavar="N",
+        type=positive,
+        default=2,
+        help=f"parallel workers{of_every} (default 2)",
+    )
+    parser.add_argument("--seed", metavar="N", type=seed, default=0, help="default 0")
+    parser.add_argument("--reproducible", action="store_true", help=f"give {same} in every run")
 
 
 def seconds(text: str) -> float:

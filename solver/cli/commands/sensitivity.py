@@ -28,24 +28,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "takes its place.",
     )
     parser.add_argument("spec", metavar="SPEC", help="a .mmp file")
-    parser.add_argument(
-        "--time-limit",
-        metavar="S",
-        type=settings.seconds,
-        default=20.0,
-        help="seconds for every search (default 20)",
-    )
-    parser.add_argument(
-        "--workers",
-        metavar="N",
-        type=settings.positive,
-        default=2,
-        help="parallel workers of every search (default 2)",
-    )
-    parser.add_argument("--seed", metavar="N", type=settings.seed, default=0, help="default 0")
-    parser.add_argument(
-        "--reproducible", action="store_true", help="give the same answer in every run"
-    )
+    settings.add(parser, "search", "the same answer")
     places.add(parser, "searches")
     overrides.add(parser)
     parser.set_defaults(run=run)

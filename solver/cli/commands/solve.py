@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from solver import json_text
-from solver.cli import overrides, places, streams
+from solver.cli import overrides, places, settings, streams
 from solver.cli.exit_codes import CommandError, ExitCode
-from solver.cli.settings import positive, seconds, seed
 
 if TYPE_CHECKING:
     from solver.cli.pricing import Pricer
@@ -33,16 +32,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--svg", metavar="FILE", type=Path, help="draw the timeline of the plan here (specs only)"
     )
-    parser.add_argument(
-        "--time-limit", metavar="S", type=seconds, default=20.0, help="seconds (default 20)"
-    )
-    parser.add_argument(
-        "--workers", metavar="N", type=positive, default=2, help="parallel workers (default 2)"
-    )
-    parser.add_argument("--seed", metavar="N", type=seed, default=0, help="default 0")
-    parser.add_argument(
-        "--reproducible", action="store_true", help="give the same plan in every run"
-    )
+    settings.add(parser, "", "the same plan")
     parser.add_argument(
         "--unfold", action="store_true", help="let identical layers make choices of their own"
     )
@@ -59,7 +49,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--price-limit",
         metavar="S",
-        type=seconds,
+        type=settings.seconds,
         help="seconds for all prices together (default: --time-limit for each)",
     )
     places.add(parser, "price searches", "the search and its prices")

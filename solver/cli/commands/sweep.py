@@ -38,24 +38,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "-o", dest="output", metavar="DIR", type=Path, help="write every plan into this folder"
     )
-    parser.add_argument(
-        "--time-limit",
-        metavar="S",
-        type=settings.seconds,
-        default=20.0,
-        help="seconds for every point (default 20)",
-    )
-    parser.add_argument(
-        "--workers",
-        metavar="N",
-        type=settings.positive,
-        default=2,
-        help="parallel workers of every point (default 2)",
-    )
-    parser.add_argument("--seed", metavar="N", type=settings.seed, default=0, help="default 0")
-    parser.add_argument(
-        "--reproducible", action="store_true", help="give the same plans in every run"
-    )
+    settings.add(parser, "point", "the same plans")
     places.add(parser, "points")
     parser.add_argument(
         "--json", action="store_true", help="print an mmp-sweep/1 document instead of the table"
