@@ -10,6 +10,7 @@ from solver.cli.commands import (
     calibrate,
     check,
     eval,
+    export,
     fmt,
     import_,
     sensitivity,
@@ -19,7 +20,7 @@ from solver.cli.commands import (
 )
 from solver.cli.exit_codes import CommandError, ExitCode
 
-COMMANDS = (check, solve, sweep, verify, eval, calibrate, sensitivity, import_, fmt)
+COMMANDS = (check, solve, sweep, verify, eval, export, calibrate, sensitivity, import_, fmt)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,0 +1,82 @@
+"""A plan document in a file, and the spec that it names: for commands that read plans again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from solver.cli.exit_codes import CommandError, ExitCode
+
+if TYPE_CHECKING:
+    from solver.cli.task import Task
+    from solver.events import Document
+
+
+def read_plan(path: Path) -> Document:
+    """The document of a file. Raises CommandError where there is none."""
+    from solver.cli.files import read_bytes
+
+    return parse_plan(read_bytes(path), path)
+
+
+def parse_plan(data: bytes, path: Path) -> Document:
+    """The document in the bytes of a file. Raises CommandError where there is none."""
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise CommandError(f"{path} is not JSON: {error}", ExitCode.REJECTED) from error
+    if not isinstance(document, dict):
+        raise CommandError(f"{path} is not a plan document", ExitCode.REJECTED)
+    return document
+
+
+def find_spec(document: Document, plan: Path) -> Path:
+    """The first source, as seen from here or from the plan; the one with the right hash first.
+
+    Raises CommandError where the document names none, or it is not there."""
+    sources = _sources(document)
+    if not sources:
+        raise CommandError(f"{plan} names no sources; give the spec", ExitCode.REJECTED)
+    name, expected = sources[0]
+    places = [p for p in (Path(name), plan.parent / name) if p.is_file()]
+    if not places:
+        raise CommandError(f"{plan} was made from {name}, which is not here; give the spec")
+    for place in places:
+        if hashlib.sha256(place.read_bytes()).hexdigest() == expected:
+            return place
+    return places[0]
+
+
+def overrides_of(document: Document) -> dict[str, str]:
+    """The parameters that the plan was made with. Raises CommandError where they are malformed."""
+    found = document.get("overrides", {})
+    if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):
+        raise CommandError("`overrides` of the plan is malformed", ExitCode.REJECTED)
+    return found
+
+
+def changed_sources(document: Document, task: Task) -> list[str]:
+    """One sentence for every source that is not what the plan was made from.
+
+    The file itself may be read under another path than then, so it is compared by position.
+    """
+    named = _sources(document)
+    made_from = dict(named[1:])
+    changes = []
+    for place, (path, sha256) in enumerate(task.sources):
+        then = made_from.get(path) if place else next((made for _, made in named[:1]), sha256)
+        if then is None:
+            changes.append(f"{path} was not read when the plan was made")
+        elif then != sha256:
+            changes.append(f"{path} is not what the plan was made from")
+    return changes
+
+
+def _sources(document: Document) -> list[tuple[str, str]]:
+    """The (path, sha256) pairs that a document names, leaving out what is none."""
+    found = document.get("sources")
+    entries = found if isinstance(found, list) else []
+    pairs = [(e.get("path"), e.get("sha256")) for e in entries if isinstance(e, dict)]
+    return [(p, h) for p, h in pairs if isinstance(p, str) and isinstance(h, str)]

@@ -1,0 +1,1 @@
+"""Plans that are executed: proof, level by level, that what was predicted is what happens."""

@@ -1,0 +1,1 @@
+"""Plans as the configuration of training frameworks: a room per target."""

@@ -1,0 +1,41 @@
+"""What `mmp export --to` can write: one row per target, one module each, imported when used."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from solver.export.saved import SavedPlan
+
+Files = Mapping[str, str]
+"""File name, below the folder that is written to (`/` between folders), -> its text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """`module` has a function `export(saved: SavedPlan) -> Files`.
+
+    It raises DiagnosticError with everything in the plan that the target cannot express; `says` is
+    what it writes, in a few words.
+    """
+
+    name: str
+    module: str
+    says: str
+
+    def export(self, saved: SavedPlan) -> Files:
+        """The files of a plan. Raises DiagnosticError for what cannot be expressed."""
+        run = importlib.import_module(self.module).export
+        return cast("Callable[[SavedPlan], Files]", run)(saved)
+
+
+TARGETS: tuple[Target, ...] = ()
+"""In the order in which `mmp export --help` lists them."""
+
+
+def target(name: str) -> Target:
+    """The target of a name. Raises KeyError."""
+    return {known.name: known for known in TARGETS}[name]

@@ -1,0 +1,1 @@
+"""A plan as a package that PyTorch runs: mesh, placements, stages, schedule, `train.py`."""
