@@ -13,6 +13,7 @@ from solver.cli.commands import (
     export,
     fmt,
     import_,
+    schema,
     sensitivity,
     solve,
     sweep,
@@ -20,7 +21,7 @@ from solver.cli.commands import (
 )
 from solver.cli.exit_codes import CommandError, ExitCode
 
-COMMANDS = (check, solve, sweep, verify, eval, export, calibrate, sensitivity, import_, fmt)
+COMMANDS = (check, solve, sweep, verify, eval, export, calibrate, sensitivity, import_, fmt, schema)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
