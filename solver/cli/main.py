@@ -9,10 +9,12 @@ from solver.cli import streams
 from solver.cli.commands import (
     calibrate,
     check,
+    diff,
     eval,
     export,
     fmt,
     import_,
+    init,
     schema,
     sensitivity,
     solve,
@@ -21,7 +23,21 @@ from solver.cli.commands import (
 )
 from solver.cli.exit_codes import CommandError, ExitCode
 
-COMMANDS = (check, solve, sweep, verify, eval, export, calibrate, sensitivity, import_, fmt, schema)
+COMMANDS = (
+    check,
+    solve,
+    sweep,
+    verify,
+    diff,
+    eval,
+    export,
+    calibrate,
+    sensitivity,
+    import_,
+    fmt,
+    schema,
+    init,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,0 +1,1 @@
+"""What tells two plans apart, in the user's names."""

@@ -1,0 +1,87 @@
+"""How two plans divide the work: cuts, layouts, storage, stages, recompute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from solver.comparison.axes import Axes
+from solver.comparison.difference import Difference, of_paths
+
+Document = dict[str, Any]
+_LEVELS = {1: "ZeRO-1", 2: "ZeRO-2", 3: "ZeRO-3"}
+
+
+def shardings(before: Document, after: Document) -> Iterator[Difference]:
+    """Cuts of operators, and the layouts of tensors with several readers."""
+    yield from of_paths("shardings", _cuts(before), _cuts(after))
+    yield from of_paths("shardings", _layouts(before), _layouts(after), "tensor")
+
+
+def _cuts(document: Document) -> dict[str, str]:
+    axes = Axes(document)
+    return {
+        name: (f"as {choice['variant']}, " if "variant" in choice else "")
+        + axes.cuts(choice["cuts"])
+        for name, choice in document["operators"].items()
+    }
+
+
+def _layouts(document: Document) -> dict[str, str]:
+    axes = Axes(document)
+    found = {}
+    for name, layout in document["tensors"].items():
+        partial = axes.words(layout["partial"])
+        sums = f", partial sums over {partial}" if partial else ""
+        found[name] = axes.cuts(layout["cuts"]) + sums
+    return found
+
+
+def storage(before: Document, after: Document) -> Iterator[Difference]:
+    """Where parameters are used and, beyond that, stored."""
+    yield from of_paths("storage", _stored(before), _stored(after))
+
+
+def _stored(document: Document) -> dict[str, str]:
+    axes = Axes(document)
+    found = {}
+    for name, parameter in document["parameters"].items():
+        levels: dict[int, list[str]] = {}
+        for axis, level in parameter["levels"].items():
+            levels.setdefault(level, []).append(axis)
+        words = [
+            f"{_LEVELS.get(level, f'level {level}')} over {','.join(levels[level])}"
+            for level in sorted(levels)
+            if level
+        ]
+        found[name] = ", ".join([axes.cuts(parameter["used"]), *words])
+    return found
+
+
+def stages(before: Document, after: Document) -> Iterator[Difference]:
+    """The stage and chunk of every layer, and whether its forward is recomputed."""
+    yield from of_paths("stages", _places(before), _places(after))
+    yield from of_paths("stages", _recomputed(before), _recomputed(after), "recomputed")
+
+
+def _places(document: Document) -> dict[str, str]:
+    found = {}
+    for stage in document["pipeline"]["stages"]:
+        chunks = stage.get("chunks", [stage])
+        for number, chunk in enumerate(chunks):
+            words = f"stage {stage['stage']}"
+            words += f" chunk {number}" if len(chunks) > 1 else ""
+            found.update(dict.fromkeys(chunk["units"], words))
+    return found
+
+
+def _recomputed(document: Document) -> dict[str, str]:
+    """Whether each layer's forward runs again; an operator belongs to the layer of its path."""
+    units = frozenset(u for stage in document["pipeline"]["stages"] for u in stage["units"])
+    found: dict[str, str] = {}
+    for name, choice in document["operators"].items():
+        path = name
+        while path not in units and "." in path:
+            path = path.rpartition(".")[0]
+        found[path if path in units else name] = "yes" if choice["recompute"] else "no"
+    return found
