@@ -1,4 +1,4 @@
-"""`mmp schema plan` describes what `mmp solve --json` writes: nothing is missing, nothing unknown."""
+"""`mmp schema plan` describes what `mmp solve --json` writes: nothing missing, nothing unknown."""
 
 from __future__ import annotations
 

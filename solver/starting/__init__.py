@@ -1,0 +1,1 @@
+"""First specs: what the standard library offers to choose from, and the text of a choice."""
