@@ -32,7 +32,9 @@ class Target:
         return cast("Callable[[SavedPlan], Files]", run)(saved)
 
 
-TARGETS: tuple[Target, ...] = ()
+TARGETS: tuple[Target, ...] = (
+    Target("perfetto", "solver.export.perfetto", "the timeline as a Chrome trace"),
+)
 """In the order in which `mmp export --help` lists them."""
 
 
