@@ -9,6 +9,7 @@ from solver.cli import streams
 from solver.cli.commands import (
     calibrate,
     check,
+    completion,
     diff,
     eval,
     export,
@@ -37,6 +38,7 @@ COMMANDS = (
     fmt,
     schema,
     init,
+    completion,
 )
 
 
@@ -44,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run `mmp` with the given arguments (None: those of the process) and return its exit code."""
     streams.prepare()
     try:
-        parser = _parser()
+        parser = command_line()
         arguments = parser.parse_args(argv)
         if arguments.version:
             return int(_print_version())
@@ -61,7 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(_last_resort(error))
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """The whole command line."""
     parser = argparse.ArgumentParser(
         prog="mmp",
         description="Plan distributed training of large neural networks from a text file.",
