@@ -34,6 +34,7 @@ class Target:
 
 TARGETS: tuple[Target, ...] = (
     Target("perfetto", "solver.export.perfetto", "the timeline as a Chrome trace"),
+    Target("jax", "solver.export.jax", "a mesh and a PartitionSpec for every tensor"),
 )
 """In the order in which `mmp export --help` lists them."""
 

@@ -1,4 +1,4 @@
-"""The timeline of a plan as a Chrome trace (JSON), which ui.perfetto.dev and chrome://tracing open."""
+"""The timeline of a plan as a Chrome trace, which ui.perfetto.dev opens."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""Messages between chunks as flow arrows: from the operator that makes a value to the one that waits
-for it. An arrow leaves in the middle of its slice, for at its end the slice is no longer open."""
+"""Messages between chunks as flow arrows, from the operator that makes a value to the one that
+waits for it. An arrow leaves in the middle of its slice: at its end the slice is not open any more.
+"""
 
 from __future__ import annotations
 

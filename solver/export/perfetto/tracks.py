@@ -1,7 +1,8 @@
 """What the devices do, as slices: a process per stage, a thread per stream.
 
-All devices of a stage do the same, so they are one process. Times are whole nanoseconds, written in
-microseconds as the format has them, so that slices that follow each other never overlap by rounding.
+All devices of a stage do the same, so they are one process. Times are whole nanoseconds, written
+in microseconds as the format has them, so that slices that follow each other never overlap by
+rounding.
 """
 
 from __future__ import annotations
