@@ -30,7 +30,7 @@ def _cuts(document: Document) -> dict[str, str]:
 def _layouts(document: Document) -> dict[str, str]:
     axes = Axes(document)
     found = {}
-    for name, layout in document["tensors"].items():
+    for name, layout in document.get("tensors", {}).items():
         partial = axes.words(layout["partial"])
         sums = f", partial sums over {partial}" if partial else ""
         found[name] = axes.cuts(layout["cuts"]) + sums
@@ -46,22 +46,33 @@ def _stored(document: Document) -> dict[str, str]:
     axes = Axes(document)
     found = {}
     for name, parameter in document["parameters"].items():
-        levels: dict[int, list[str]] = {}
-        for axis, level in parameter["levels"].items():
-            levels.setdefault(level, []).append(axis)
-        words = [
-            f"{_LEVELS.get(level, f'level {level}')} over {','.join(levels[level])}"
-            for level in sorted(levels)
-            if level
-        ]
-        found[name] = ", ".join([axes.cuts(parameter["used"]), *words])
+        if "used" in parameter and "levels" in parameter:
+            words = [axes.cuts(parameter["used"]), *_levels(parameter["levels"])]
+        else:
+            words = [f"stored {axes.cuts(parameter['stored'])}"]
+        found[name] = ", ".join(words)
     return found
+
+
+def _levels(of_axes: dict[str, int]) -> list[str]:
+    """`ZeRO-1 over node,gpu`, for every level but 0."""
+    levels: dict[int, list[str]] = {}
+    for axis, level in of_axes.items():
+        levels.setdefault(level, []).append(axis)
+    return [
+        f"{_LEVELS.get(level, f'level {level}')} over {','.join(levels[level])}"
+        for level in sorted(levels)
+        if level
+    ]
 
 
 def stages(before: Document, after: Document) -> Iterator[Difference]:
     """The stage and chunk of every layer, and whether its forward is recomputed."""
     yield from of_paths("stages", _places(before), _places(after))
-    yield from of_paths("stages", _recomputed(before), _recomputed(after), "recomputed")
+    a, b = _recomputed(before), _recomputed(after)
+    both = [path for path in a if path in b]
+    old, new = ({path: found[path] for path in both} for found in (a, b))
+    yield from of_paths("stages", old, new, "recomputed")
 
 
 def _places(document: Document) -> dict[str, str]:
@@ -71,17 +82,23 @@ def _places(document: Document) -> dict[str, str]:
         for number, chunk in enumerate(chunks):
             words = f"stage {stage['stage']}"
             words += f" chunk {number}" if len(chunks) > 1 else ""
-            found.update(dict.fromkeys(chunk["units"], words))
+            found.update(dict.fromkeys(_layers(chunk), words))
     return found
 
 
 def _recomputed(document: Document) -> dict[str, str]:
     """Whether each layer's forward runs again; an operator belongs to the layer of its path."""
-    units = frozenset(u for stage in document["pipeline"]["stages"] for u in stage["units"])
+    units = frozenset(u for stage in document["pipeline"]["stages"] for u in _layers(stage))
     found: dict[str, str] = {}
     for name, choice in document["operators"].items():
         path = name
         while path not in units and "." in path:
             path = path.rpartition(".")[0]
         found[path if path in units else name] = "yes" if choice["recompute"] else "no"
+    return found
+
+
+def _layers(content: Document) -> list[str]:
+    """The layers of a stage or chunk; its operators where a document does not say."""
+    found: list[str] = content["units"] if "units" in content else content["operators"]
     return found

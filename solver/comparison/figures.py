@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
 from solver.cli.report.words import amount, percent, seconds, size
@@ -44,18 +45,19 @@ def _figure(what: str, old: float, new: float, kind: str = "step_time") -> Itera
 
 
 def _stage_times(before: Document, after: Document) -> Iterator[tuple[int, Any, Any, str]]:
-    pairs = list(zip(before["pipeline"]["stages"], after["pipeline"]["stages"], strict=False))
-    if len(before["pipeline"]["stages"]) != len(after["pipeline"]["stages"]):
+    a, b = before["pipeline"]["stages"], after["pipeline"]["stages"]
+    if len(a) != len(b):
         return
-    for old, new in pairs:
-        changed = [field for field in _PARTS if not is_same(old[field], new[field])]
+    for old, new in zip(a, b, strict=True):
+        known = [field for field in _PARTS if field in old and field in new]
+        changed = [field for field in known if not is_same(old[field], new[field])]
         words = ", ".join(
             f"{_PARTS[field]} from {seconds(old[field])} to {seconds(new[field])}"
             for field in changed
         )
         if changed:
-            a, b = ({field: stage[field] for field in changed} for stage in (old, new))
-            yield old["stage"], a, b, words
+            values = [{field: stage[field] for field in changed} for stage in (old, new)]
+            yield old["stage"], *values, words
 
 
 def memory(before: Document, after: Document) -> Iterator[Difference]:
@@ -63,47 +65,63 @@ def memory(before: Document, after: Document) -> Iterator[Difference]:
     where the plans have different numbers of stages."""
     old, new = before["memory"], after["memory"]
     if len(old) == len(new):
-        rows = ((a["device"], a, b) for a, b in zip(old, new, strict=True))
-        yield from of_stages("memory", _stage_memory(rows))
+        yield from of_stages("memory", _stage_memory(old, new))
         return
     a, b = (max(rows, key=lambda row: float(row["peak_bytes"])) for rows in (old, new))
-    words = _memory_words(a, b)
-    if words:
-        names = f"{stages([a['device']])} before, {stages([b['device']])} after"
-        text = f"fullest device ({names}): {words}"
-        yield Difference("memory", "fullest device", _memory(a), _memory(b), text)
+    found = _moved(a, b)
+    if found:
+        places = f"{stages([a['device']])} before, {stages([b['device']])} after"
+        text = f"fullest device ({places}): {', '.join(found.values())}"
+        yield Difference("memory", "fullest device", _of(a, found), _of(b, found), text)
 
 
 def _stage_memory(
-    rows: Iterator[tuple[int, Document, Document]],
+    old: Sequence[Document], new: Sequence[Document]
 ) -> Iterator[tuple[int, Any, Any, str]]:
-    for stage, a, b in rows:
-        words = _memory_words(a, b)
-        if words:
-            yield stage, _memory(a), _memory(b), words
+    for a, b in zip(old, new, strict=True):
+        found = _moved(a, b)
+        if found:
+            yield a["device"], _of(a, found), _of(b, found), ", ".join(found.values())
 
 
-def _memory(row: Document) -> Document:
-    return {name: row[name] for name in ("peak_bytes", "limit_bytes", "terms")}
+def _of(row: Document, fields: Iterable[str]) -> Document:
+    return {field: row[field] for field in fields}
 
 
-def _memory_words(a: Document, b: Document) -> str:
-    """`peak from 71.2 GiB to 65.0 GiB (activations -6.2 GiB), limit from ...`; "" if none."""
-    names = dict.fromkeys((*a["terms"], *b["terms"]))
-    moved = {n: b["terms"].get(n, 0.0) - a["terms"].get(n, 0.0) for n in names}
-    largest = max(a["peak_bytes"], b["peak_bytes"])
-    by_term = ", ".join(
-        f"{name} {_signed(size(by))}" for name, by in moved.items() if abs(by) > 1e-9 * largest
-    )
-    parts = []
-    if not is_same(a["peak_bytes"], b["peak_bytes"]):
-        terms = f" ({by_term})" if by_term else ""
-        parts.append(f"peak from {size(a['peak_bytes'])} to {size(b['peak_bytes'])}{terms}")
-    elif by_term:
-        parts.append(by_term)
-    if not is_same(a["limit_bytes"], b["limit_bytes"]):
-        parts.append(f"limit from {size(a['limit_bytes'])} to {size(b['limit_bytes'])}")
-    return ", ".join(parts)
+def _moved(a: Document, b: Document) -> dict[str, str]:
+    """What changed of the memory of a device, by field: `peak from 71.2 GiB to 65.0 GiB`, and so
+    on."""
+    found = {}
+    for field, name in (("peak_bytes", "peak"), ("limit_bytes", "limit")):
+        if not is_same(a[field], b[field]):
+            found[field] = f"{name} from {size(a[field])} to {size(b[field])}"
+    terms = _moved_terms(a["terms"], b["terms"], 1e-9 * max(a["peak_bytes"], b["peak_bytes"]))
+    if terms:
+        found["terms"] = terms
+    return found
+
+
+def _moved_terms(a: dict[str, float], b: dict[str, float], noise: float) -> str:
+    """`activations -6.2 GiB, buffers +1.0 GiB`."""
+    moved = {name: b.get(name, 0.0) - a.get(name, 0.0) for name in dict.fromkeys((*a, *b))}
+    shown = (f"{name} {_signed(size(by))}" for name, by in moved.items() if abs(by) > noise)
+    return ", ".join(shown)
+
+
+@dataclass(frozen=True, slots=True)
+class _Traffic:
+    """Calls, bytes and seconds of a step."""
+
+    calls: float
+    bytes: float
+    seconds: float
+
+    def words(self) -> str:
+        return f"{self.calls:,.0f} calls, {size(self.bytes)}, {seconds(self.seconds)}"
+
+    def is_like(self, other: _Traffic) -> bool:
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        return all(is_same(a, b) for a, b in pairs)
 
 
 def communication(before: Document, after: Document) -> Iterator[Difference]:
@@ -112,37 +130,27 @@ def communication(before: Document, after: Document) -> Iterator[Difference]:
     a, b = _traffic(before), _traffic(after)
     for name in dict.fromkeys((*a, *b)):
         old, new = a.get(name), b.get(name)
-        if old is None or new is None or not all(map(is_same, old, new)):
-            words = f"{name} from {_traffic_words(old)} to {_traffic_words(new)}"
-            yield Difference("communication", name, _traffic_json(old), _traffic_json(new), words)
+        if old is None or new is None or not old.is_like(new):
+            sides = (old.words() if old else "none", new.words() if new else "none")
+            values = (asdict(old) if old else None, asdict(new) if new else None)
+            words = f"{name} from {sides[0]} to {sides[1]}"
+            yield Difference("communication", name, *values, words)
 
 
-def _traffic(document: Document) -> dict[str, tuple[float, float, float]]:
+def _traffic(document: Document) -> dict[str, _Traffic]:
     axes = Axes(document)
-    calls: dict[str, list[tuple[float, float, float]]] = {}
+    calls: dict[str, list[Document]] = {}
     for call in document["communication"]:
         name = f"{call['collective'].replace('_', '-')} over {axes.words(call['axes'])}"
-        count = call["count"]
-        calls.setdefault(name, []).append((count, count * call["bytes"], count * call["seconds"]))
+        calls.setdefault(name, []).append(call)
     return {
-        name: (math.fsum(n for n, _, _ in r), math.fsum(b for _, b, _ in r), _last(r))
-        for name, r in calls.items()
+        name: _Traffic(
+            math.fsum(row["count"] for row in rows),
+            math.fsum(row["count"] * row["bytes"] for row in rows),
+            math.fsum(row["count"] * row["seconds"] for row in rows),
+        )
+        for name, rows in calls.items()
     }
-
-
-def _last(rows: list[tuple[float, float, float]]) -> float:
-    return math.fsum(row[2] for row in rows)
-
-
-def _traffic_words(found: tuple[float, float, float] | None) -> str:
-    if found is None:
-        return "none"
-    calls, amount_of, length = found
-    return f"{calls:,.0f} calls, {size(amount_of)}, {seconds(length)}"
-
-
-def _traffic_json(found: tuple[float, float, float] | None) -> Document | None:
-    return None if found is None else dict(zip(("calls", "bytes", "seconds"), found, strict=True))
 
 
 def _signed(words: str) -> str:

@@ -27,11 +27,11 @@ def _settings(document: Document) -> dict[str, str]:
     found = {
         "mesh": axes or "one device",
         "stages": str(len(pipeline["stages"])),
-        "axes of the pipeline": Axes(document).words(pipeline["axes"]) or "none",
+        "axes of the pipeline": Axes(document).words(pipeline.get("axes", ())) or "none",
         "micro-batches": str(pipeline["microbatches"]),
         "chunks of a stage": str(pipeline.get("chunks", 1)),
         "placement of chunks": pipeline.get("placement", ""),
-        "schedule family": pipeline["family"] or "an order of its own",
+        "schedule family": pipeline.get("family") or "an order of its own",
         **{f"parameter {name}": text for name, text in document.get("overrides", {}).items()},
     }
     return {name: words for name, words in found.items() if words}

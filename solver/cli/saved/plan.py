@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from typing import Any
 
 from solver.cli.exit_codes import CommandError, ExitCode
 from solver.cli.saved.place import Place, read_place
@@ -17,15 +18,8 @@ FORMAT = "mmp-plan/1"
 _SHOWN = 3  # faults that are named
 
 _CUTS = Named([str])
-_FIGURES = {
-    "operators": [str],
-    "units": [str],
-    "forward_s": float,
-    "input_grad_s": float,
-    "weight_grad_s": float,
-    "activation_bytes": float,
-    "released_by_input_grad_bytes": float,
-}
+_SECONDS = ("forward_s", "input_grad_s", "weight_grad_s")
+_BYTES = ("activation_bytes", "released_by_input_grad_bytes")
 _ACTION = {
     "stage": int,
     "chunk": int,
@@ -35,37 +29,24 @@ _ACTION = {
     "start_s": float,
     "end_s": float,
 }
-_PIPELINE = {
-    "microbatches": int,
-    "axes": [str],
-    "family": Maybe(str),
-    "chunks?": int,
-    "placement?": str,
-    "fused": [bool],
-    "bubble": float,
-    "stages": [{"stage": int, **_FIGURES, "tail_s": float, "chunks?": [_FIGURES]}],
-    "schedule": [_ACTION],
-    "step_operators": [
-        {
-            "stage": int,
-            "chunk": Maybe(int),
-            "phase": str,
-            "stream": str,
-            "start_s": float,
-            "end_s": float,
-        }
-    ],
+_STEP_OPERATOR = {
+    "stage": int,
+    "chunk": Maybe(int),
+    "phase": str,
+    "stream": str,
+    "start_s": float,
+    "end_s": float,
 }
 _MEMORY = {
     "device": int,
-    "devices": int,
+    "devices?": int,
     "peak_bytes": float,
     "limit_bytes": float,
     "terms": Named(float),
 }
 _CALL = {
     "operator": str,
-    "tensor": Maybe(str),
+    "tensor?": Maybe(str),
     "phase": str,
     "collective": str,
     "axes": [str],
@@ -95,24 +76,49 @@ _ALWAYS = {
     "overrides?": Named(str),
     "outcome": {"stopped": str, "plan": str},
 }
-_PLANNED = {
-    "objective": _OBJECTIVE,
-    "step_time_s": float,
-    "mesh": {"devices": int, "axes": [{"name": str, "size": int}]},
-    "operators": Named({"cuts": _CUTS, "stage": int, "recompute": bool, "variant?": str}),
-    "tensors": Named({"cuts": _CUTS, "partial": [str]}),
-    "parameters": Named({"used": _CUTS, "stored": _CUTS, "levels": Named(int)}),
-    "pipeline": _PIPELINE,
-    "memory": [_MEMORY],
-    "communication": [_CALL],
-    "pins": [_PIN],
-    "solver?": {"progress?": [{"wall_s": float, "value": Maybe(float), "bound": Maybe(float)}]},
-}
+
+
+def _planned(optional: str) -> dict[str, Any]:
+    """The shape of a document with a plan. What all plan documents of the format have must be
+    there; of what this version adds, `optional` says whether it may be missing (`?`)."""
+    figures = {f"{name}{optional}": float for name in (*_SECONDS, *_BYTES)}
+    content = {"operators": [str], f"units{optional}": [str], **figures}
+    stage = {"stage": int, **content, f"tail_s{optional}": float, "chunks?": [content]}
+    pipeline = {
+        "microbatches": int,
+        f"axes{optional}": [str],
+        f"family{optional}": Maybe(str),
+        "chunks?": int,
+        "placement?": str,
+        f"fused{optional}": [bool],
+        "bubble": float,
+        "stages": [stage],
+        "schedule": [_ACTION],
+        f"step_operators{optional}": [_STEP_OPERATOR],
+    }
+    stored = {f"used{optional}": _CUTS, "stored": _CUTS, f"levels{optional}": Named(int)}
+    moment = {"wall_s": float, "value": Maybe(float), "bound": Maybe(float)}
+    return {
+        "objective": _OBJECTIVE,
+        "step_time_s": float,
+        "mesh": {"devices": int, "axes": [{"name": str, "size": int}]},
+        "operators": Named({"cuts": _CUTS, "stage": int, "recompute": bool, "variant?": str}),
+        f"tensors{optional}": Named({"cuts": _CUTS, "partial": [str]}),
+        "parameters": Named(stored),
+        "pipeline": pipeline,
+        "memory": [_MEMORY],
+        "communication": [_CALL],
+        "pins": [_PIN],
+        "solver?": {"progress?": [moment]},
+    }
+
+
 _UNPLANNED = {"conflict?": [{"text": str, "file": str, "line": Maybe(int)}]}
 
 
-def read_plan(place: Place) -> Document:
-    """The document at a place; with a plan, or with why there is none.
+def read_plan(place: Place, is_whole: bool = False) -> Document:
+    """The document at a place; with a plan, or with why there is none. `is_whole`: with a plan and
+    all that this version writes, else with what every document of the format has.
 
     Raises CommandError where nothing can be read, and for what is no plan document.
     """
@@ -120,7 +126,7 @@ def read_plan(place: Place) -> Document:
         found = json.loads(read_place(place), parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise CommandError(f"{place.name} is not JSON: {error}", ExitCode.REJECTED) from error
-    wrong = _wrong(found)
+    wrong = _wrong(found, is_whole)
     if wrong is not None:
         raise CommandError(f"{place.name} is not a plan document: {wrong}", ExitCode.REJECTED)
     document: Document = found
@@ -136,7 +142,7 @@ def _refuse(word: str) -> float:
     raise ValueError(f"{word} is no JSON number")
 
 
-def _wrong(found: object) -> str | None:
+def _wrong(found: object, is_whole: bool) -> str | None:
     """What keeps a value from being a plan document, in words; None: nothing."""
     if not isinstance(found, dict):
         return "it is not an object"
@@ -145,7 +151,7 @@ def _wrong(found: object) -> str | None:
         return f"its `format` is {json.dumps(named)}, not {json.dumps(FORMAT)}"
     first = list(itertools.islice(faults(found, _ALWAYS), _SHOWN + 1))
     if not first:
-        shape = _PLANNED if has_plan(found) else _UNPLANNED
+        shape = _planned("" if is_whole else "?") if has_plan(found) else _UNPLANNED
         first = list(itertools.islice(faults(found, shape), _SHOWN + 1)) or _unlike(found)
     more = "; and more" if len(first) > _SHOWN else ""
     return "; ".join(first[:_SHOWN]) + more if first else None
@@ -163,7 +169,7 @@ def _unlike(document: Document) -> list[str]:
         found.append("`pipeline.stages` are not numbered from 0")
     if [entry["device"] for entry in document["memory"]] != numbers:
         found.append("`memory` has not one entry for every stage")
-    if len(pipeline["fused"]) != stages:
+    if len(pipeline.get("fused", numbers)) != stages:
         found.append("`pipeline.fused` has not one entry for every stage")
     for stage, chunks in _places(pipeline["schedule"]):
         if stage not in numbers or not 0 <= chunks < _chunks(pipeline["stages"][stage]):
