@@ -485,10 +485,23 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file that was read, and the SHA-256 of its bytes."""
+    """A file that was read, and the SHA-256 of its bytes. `location` is where a file of a library
+    lies, whose `path` is `library:path/in/it.mmp`; "" for all others."""
 
     path: str
     sha256: str
+    location: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """A locked library that was imported. `source` is `git+URL` or `path+FOLDER`, `revision` the
+    commit ("" for a folder), `hash` that of all its files."""
+
+    name: str
+    source: str
+    revision: str
+    hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -504,3 +517,4 @@ class Spec:
     objective: tuple[Literal["step_time", "memory"], ...]
     sources: tuple[Source, ...]
     overrides: tuple[tuple[str, str], ...]
+    libraries: tuple[Library, ...] = ()

@@ -34,7 +34,8 @@ def gap(tokens: list[Token], place: int, depth: int) -> str:
         return ""
     if here.type == "LPAR":
         is_phase = tokens[place - 2].type in ("ORDER", "BEFORE")
-        is_call = before.type == "NAME" and tokens[0].type != "IMPORT" and not is_phase
+        is_names = tokens[0].type == "IMPORT" and all(t.type != "WITH" for t in tokens[:place])
+        is_call = before.type == "NAME" and not is_names and not is_phase
         return "" if is_call or before.type == "GRADIENT" else " "
     return "" if here.type == "UNIT" and here.text == "%" else " "
 

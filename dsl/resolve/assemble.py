@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +15,7 @@ from dsl.resolve.files import OVERRIDES, Files, Place
 from dsl.resolve.hardware import resolve_device
 from dsl.resolve.imports import Loader
 from dsl.resolve.kinds import resolve_kind
+from dsl.resolve.libraries import Libraries
 from dsl.resolve.lint import lint_model, lint_strategy
 from dsl.resolve.mesh import resolve_mesh
 from dsl.resolve.models.build import add_instance
@@ -38,16 +40,28 @@ UNKNOWN_PRECISION = spec.Precision("", "", 0.0, 0.0)
 
 
 class Assembly:
-    """One run of the resolver over one file and what it imports."""
+    """One run of the resolver over one file and what it imports.
+
+    `texts` stand for what is on disk, by `Place.key`: what an editor has not saved yet. `module`,
+    `mesh` and `model` are kept where they were found, also when there are errors elsewhere.
+    """
 
     def __init__(
-        self, path: str, overrides: Mapping[str, str], *, needs_plan: bool = False
+        self,
+        path: str,
+        overrides: Mapping[str, str],
+        *,
+        needs_plan: bool = False,
+        texts: Mapping[str, bytes] | None = None,
     ) -> None:
         self._place = Place(Path(path), path)
         self._overrides = overrides
         self._needs_plan = needs_plan
         self._report = Reporter()
-        self._files = Files(self._report)
+        self._files = Files(self._report, given=texts or {})
+        self.module: Module | None = None
+        self.mesh: spec.Mesh | None = None
+        self.model: Model | None = None
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
@@ -73,16 +87,21 @@ class Assembly:
             return self._run()
 
     def _run(self) -> spec.Spec | None:
-        loader = Loader(self._files, self._report)
-        module = attempt(loader.load_root, self._place)
+        libraries = Libraries(self._files, self._report, self._place.path.parent)
+        loader = Loader(self._files, self._report, libraries)
+        module = self.module = attempt(loader.load_root, self._place)
         if module is None or self._report.has_syntax_errors():
             return None
         attempt(take_overrides, self._overrides, module, self._report)
         self._check_declarations(module)
+        for configured in loader.configured:
+            configured.check()
         if module.is_library and not self._needs_plan:
             return None
         result = attempt(self._plan, module)
-        return None if self._report.errors else result
+        if self._report.errors or result is None:
+            return None
+        return replace(result, libraries=libraries.used)
 
     # ---- declarations ----------------------------------------------------------------------
 
@@ -116,11 +135,12 @@ class Assembly:
 
     def _plan(self, module: Module) -> spec.Spec:
         statements = module.file.statements
-        mesh = attempt(self._mesh, _of(statements, syntax.Mesh), module)
+        mesh = self.mesh = attempt(self._mesh, _of(statements, syntax.Mesh), module)
         settings = TrainSettings(_of(statements, syntax.Train), module, self._report)
         train = attempt(settings.resolve, mesh)
         precision = train.precision if train else attempt(settings.precision)
         model = attempt(self._model, mesh, precision or UNKNOWN_PRECISION, module)
+        self.model = model
         objective = attempt(objectives, _of(statements, syntax.Minimize), self._report)
         if mesh is None or objective is None:
             raise RejectedError("plan")

@@ -16,8 +16,9 @@ CODES: tuple[Code, ...] = (
     Code(
         "MMP103",
         "unknown module",
-        "`import a.b` is the standard library's `a/b.mmp`; a file of your own is imported by its "
-        'path, `import "./ours.mmp"`, from the folder of the importing file.',
+        "`import a.b` is the standard library's `a/b.mmp`, or `b.mmp` of the library `a` that "
+        "`mmp.toml` names; a file of your own is imported by its path, "
+        '`import "./ours.mmp"`, from the folder of the importing file.',
     ),
     Code("MMP104", "name not in that module", "A module gives only what it declares itself."),
     Code("MMP105", "import cycle", "A file imports itself, directly or through the others shown."),
@@ -35,8 +36,17 @@ CODES: tuple[Code, ...] = (
     ),
     Code("MMP109", "another language version", "The file asks for a version not known here."),
     Code("MMP110", "name of another sort", "A model stands where a kind is needed, or the like."),
-    Code("MMP111", "unknown override", "`-D name=value` sets a top-level `param` of the spec."),
-    Code("MMP112", "parameter without a value", "Give it a default, or a value with `-D`."),
+    Code(
+        "MMP111",
+        "unknown parameter",
+        "`-D name=value` sets a top-level `param` of the spec, `import a.b with name = value` one "
+        "of the imported file.",
+    ),
+    Code(
+        "MMP112",
+        "parameter without a value",
+        "Give it a default, or a value: with `-D`, or by `with` at the import of its file.",
+    ),
     Code("MMP113", "defined by itself", "A value, model or strategy contains itself."),
     Code("MMP120", "unreadable file", "The file cannot be opened; the message has the reason."),
     # ---- units, types, values --------------------------------------------------------------

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from dsl.diagnostic import Label
+from dsl.project.standard import standard_names
 from dsl.resolve.files import Files, Place, library, library_modules
+from dsl.resolve.libraries import LANGUAGE_VERSION, Libraries
 from dsl.resolve.modules import (
     Bound,
     Broken,
     Declared,
     Imported,
     Module,
+    Setting,
     Whole,
     name_of,
 )
 from dsl.resolve.report import RejectedError, Reporter, attempt
+from dsl.resolve.settings import Configured, check_settings
 from dsl.span import Span
 from dsl.suggest import did_you_mean, nearest
 from dsl.syntax import (
@@ -35,7 +40,6 @@ from dsl.syntax import (
     Train,
 )
 
-LANGUAGE_VERSION = 1
 PRELUDE = ("operators", "training")
 """Standard library modules whose names are in sight everywhere."""
 
@@ -45,10 +49,14 @@ PLAN_STATEMENTS = (Mesh, Instance, Train, Limit, Pin, Order, Apply, Minimize)
 
 @dataclass(slots=True)
 class Loader:
-    """Loads every file once. `_chain` holds the files being loaded, for the cycle message."""
+    """Loads every file once, and once more for each import that sets its parameters (`configured`
+    has those). `_chain` holds the files being loaded, for the cycle message.
+    """
 
     files: Files
     report: Reporter
+    libraries: Libraries
+    configured: list[Configured] = field(default_factory=list)
     _loaded: dict[str, Module] = field(default_factory=dict)
     _chain: list[tuple[str, str]] = field(default_factory=list)
     _prelude: tuple[Module, ...] = ()
@@ -64,12 +72,14 @@ class Loader:
         """A file that declares no operators, without the prelude. RejectedError as above."""
         return self._load(place, Span(place.display, 1, 1, 1, 1))
 
-    def _load(self, place: Place, asked_at: Span) -> Module:
+    def _load(
+        self, place: Place, asked_at: Span, settings: Mapping[str, Setting] | None = None
+    ) -> Module:
         try:
             key = place.key()
         except ValueError as error:
             raise self.report.error("MMP120", f"no path of a file: {error}", asked_at) from None
-        if key in self._loaded:
+        if key in self._loaded and not settings:
             return self._loaded[key]
         known = [path for path, _ in self._chain]
         if key in known:
@@ -77,7 +87,7 @@ class Loader:
             chain = " -> ".join([*shown, place.display])
             raise self.report.error("MMP105", f"import cycle: {chain}", asked_at)
         file = self.files.read(place, asked_at)
-        module = Module(file, place, self.report, self._prelude)
+        module = Module(file, place, self.report, self._prelude, settings=settings or {})
         module.is_partial = self.report.has_syntax_errors(place.display)
         module.is_library = not any(isinstance(s, PLAN_STATEMENTS) for s in file.statements)
         self._chain.append((key, place.display))
@@ -87,7 +97,8 @@ class Loader:
             except RejectedError:
                 continue
         self._chain.pop()
-        self._loaded[key] = module
+        if not settings:
+            self._loaded[key] = module
         return module
 
     def _take(self, module: Module, statement: Statement, is_root: bool) -> None:
@@ -129,8 +140,10 @@ class Loader:
     def _import(self, module: Module, statement: Import) -> None:
         try:
             place = self._locate(module, statement)
+            settings = {n.text: Setting(value, module) for n, value in statement.settings}
             with self.report.within(statement.source_span, "imported here"):
-                source = self._load(place, statement.source_span)
+                source = self._load(place, statement.source_span, settings)
+            self.configured += check_settings(source, statement, self.report)
         except RejectedError:
             for _, local in statement.names:
                 self._bind(module, local, Broken(local.span))
@@ -160,19 +173,43 @@ class Loader:
         self._bind(module, local, bound)
 
     def _locate(self, module: Module, statement: Import) -> Place:
-        if statement.is_path:
-            place = module.place.relative(statement.source)
-            looked_in = f"looked for `{place.display}`, beside the importing file"
-            candidates: list[str] = []
-        else:
-            place = library(statement.source)
-            looked_in = f"looked for `{place.display}`; a file of your own is imported by its path"
-            candidates = library_modules()
+        if not statement.is_path:
+            return self._named(module, statement)
+        place = module.place.relative(statement.source)
+        inside = place.library
+        if inside is not None:
+            if statement.source.startswith("/") or place.inside.startswith("../"):
+                message = f"`{statement.source}` leads out of library `{inside.locked.name}`"
+                raise self.report.error("MMP725", message, statement.source_span)
+            if place.sha256 is not None:
+                return place
+        elif _exists(place.path):
+            return place
+        looked_in = f"looked for `{place.display}`, beside the importing file"
+        message = f"there is no module `{statement.source}`"
+        raise self.report.error("MMP103", message, statement.source_span, hint=looked_in)
+
+    def _named(self, module: Module, statement: Import) -> Place:
+        """The file of a dotted name: of a library of the project, or of the standard library."""
+        source, span = statement.source, statement.source_span
+        head, _, rest = source.partition(".")
+        if head not in standard_names():
+            found = self.libraries.find(module.place, head, span)
+            if found is not None:
+                place = found.place(rest.replace(".", "/") + ".mmp")
+                if place.sha256 is not None:
+                    return place
+                modules = found.modules()
+                hint = did_you_mean(source, modules) or "it has " + ", ".join(modules)
+                message = f"library `{head}` has no module `{source}`"
+                raise self.report.error("MMP103", message, span, hint=hint)
+        place = library(source)
         if _exists(place.path):
             return place
-        hint = did_you_mean(statement.source, candidates) or looked_in
-        message = f"there is no module `{statement.source}`"
-        raise self.report.error("MMP103", message, statement.source_span, hint=hint)
+        candidates = [*library_modules(), *self.libraries.names(module.place)]
+        hint = did_you_mean(source, candidates) or did_you_mean(head, candidates)
+        hint = hint or f"looked for `{place.display}`; a file of your own is imported by its path"
+        raise self.report.error("MMP103", f"there is no module `{source}`", span, hint=hint)
 
     def _module_name(self, statement: Import) -> Name:
         """The local name of a whole module: its alias, or the last part of where it came from."""

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from dsl import spec, syntax
 from dsl.diagnostic import DiagnosticError
 from dsl.resolve.depth import room_for_recursion
-from dsl.resolve.files import Files, library, library_modules
+from dsl.resolve.files import STDLIB, Files, library, library_modules
 from dsl.resolve.hardware import resolve_device
 from dsl.resolve.imports import Loader
+from dsl.resolve.libraries import Libraries
 from dsl.resolve.physics import resolve_physics_set
 from dsl.resolve.report import Reporter
 
@@ -26,7 +27,8 @@ class Hardware:
 def library_hardware() -> Hardware:
     """Read all of `stdlib/hardware`. Raises DiagnosticError where it has errors."""
     report = Reporter()
-    loader = Loader(Files(report), report)
+    files = Files(report)
+    loader = Loader(files, report, Libraries(files, report, STDLIB))
     devices: dict[str, spec.Device] = {}
     physics: dict[str, Mapping[str, float]] = {}
     with room_for_recursion():

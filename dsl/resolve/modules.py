@@ -16,6 +16,7 @@ from dsl.span import Span
 from dsl.suggest import did_you_mean
 from dsl.syntax import (
     Device,
+    Expr,
     File,
     Kind,
     Let,
@@ -89,11 +90,20 @@ class Broken:
 Bound = Declared | Imported | Whole | Broken
 
 
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What an import gives a parameter: an expression, and the importing file that it is of."""
+
+    value: Expr
+    importer: Module
+
+
 @dataclass(slots=True)
 class Module:
     """A loaded file. `names` grows while it is loaded and is complete before it is used.
 
-    `given` holds the `-D` overrides of the root file by name; `is_library` makes parameters
+    `given` holds the `-D` overrides of the root file by name, `settings` what the import of this
+    one says (`with price = 2 ms`); `is_library` makes parameters
     without a value no error, because nothing was planned with them yet. `is_partial`: statements
     with syntax errors are missing.
     """
@@ -104,6 +114,7 @@ class Module:
     prelude: tuple[Module, ...] = ()
     names: dict[str, Bound] = field(default_factory=dict)
     given: Mapping[str, Value] = field(default_factory=dict)
+    settings: Mapping[str, Setting] = field(default_factory=dict)
     is_library: bool = False
     is_partial: bool = False
     _values: dict[str, Value | Poisoned] = field(default_factory=dict)
@@ -158,6 +169,9 @@ class Module:
         name = parameter.name
         if name.text in self.given:
             return self.given[name.text]
+        if name.text in self.settings:
+            setting = self.settings[name.text]
+            return argument_value(setting.value, parameter, setting.importer, self.report)
         if parameter.default is not None:
             return argument_value(parameter.default, parameter, self, self.report)
         if not self.is_library:

@@ -89,6 +89,10 @@ class Reporter:
         finally:
             self._context.pop()
 
+    def led_here(self, span: Span) -> tuple[Label, ...]:
+        """What led to a place: the labels that a finding there would get now."""
+        return self._all((), span)
+
     def _all(self, labels: tuple[Label, ...], span: Span) -> tuple[Label, ...]:
         outer = [
             label

@@ -18,9 +18,10 @@ class Language:
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """`import a.b (c, d as e)`, `import a.b as x`, `import "./file.mmp"`.
+    """`import a.b (c, d as e)`, `import a.b as x`, `import "./file.mmp" with price = 2 ms`.
 
-    `source` is the dotted name or the path; `names` pairs each imported name with its local name.
+    `source` is the dotted name or the path; `names` pairs each imported name with its local name;
+    `settings` are values for parameters of the imported file.
     """
 
     source: str
@@ -29,6 +30,7 @@ class Import:
     names: tuple[tuple[Name, Name], ...]
     source_span: Span
     span: Span
+    settings: tuple[tuple[Name, Expr], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

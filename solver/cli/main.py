@@ -16,6 +16,7 @@ from solver.cli.commands import (
     fmt,
     import_,
     init,
+    lock,
     schema,
     sensitivity,
     solve,
@@ -38,6 +39,7 @@ COMMANDS = (
     fmt,
     schema,
     init,
+    lock,
     completion,
 )
 

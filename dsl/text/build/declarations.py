@@ -28,7 +28,7 @@ class DeclarationRules:
         return syntax.Language(version, span_of(children))
 
     def import_(self, children: Children) -> syntax.Import:
-        """`import source [as name | (names)]`."""
+        """`import source [as name | (names)] [with name = value, ...]`."""
         source = children[1]
         is_path = isinstance(source, syntax.Text)
         return syntax.Import(
@@ -38,6 +38,7 @@ class DeclarationRules:
             clause(children, "import_names") or (),
             source.span,
             span_of(children),
+            clause(children, "import_with") or (),
         )
 
     def import_as(self, children: Children) -> Clause:
@@ -52,6 +53,14 @@ class DeclarationRules:
         """`a` or `a as b`: the imported name and its local one."""
         found = names(children)
         return Clause("import_name", (found[0], found[-1]), span_of(children))
+
+    def import_with(self, children: Children) -> Clause:
+        """`with a = 1, b = 2 ms`."""
+        return Clause("import_with", clauses(children, "import_setting"), span_of(children))
+
+    def import_setting(self, children: Children) -> Clause:
+        """`name = value`."""
+        return Clause("import_setting", (children[0].name(), children[2]), span_of(children))
 
     def param_stmt(self, children: Children) -> syntax.ParamStmt:
         """`param name: type [= default]`."""
