@@ -63,6 +63,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(arguments: argparse.Namespace, search: str | None = None) -> ExitCode:
     """Plan one file; `search` is what `solver.isolate.run` runs (None: that of the file's kind)."""
     from solver.cli.files import check_writable
+    from solver.cli.history import History
     from solver.cli.progress import following
     from solver.cli.settle import settle
     from solver.cli.tasks import open_task
@@ -88,14 +89,16 @@ def run(arguments: argparse.Namespace, search: str | None = None) -> ExitCode:
     with Interrupts() as interrupts, _pricing(arguments, task, options, interrupts) as pricing:
         heard, pricer = pricing
         with following(task.objective) as observe:
-            result = run_isolated(search or task.search, task.subject, options, observe, heard)
+            history = History(observe, task.spent_s)
+            found = search or task.search
+            result = run_isolated(found, task.subject, options, history.take, heard)
         settled = settle(result, task, options)
         for line in settled.notes:
             streams.note(f"mmp: {line}")
         if arguments.whole_axes and settled.code is ExitCode.INFEASIBLE:
             streams.note("mmp: with --whole-axes; there may be a plan that cuts an axis in parts")
         if settled.document is not None:
-            document = settled.document
+            document = history.written(settled.document)
             if pricer is not None and document["outcome"]["plan"] != "none":
                 document = _priced(document, pricer, task, arguments)
             _deliver(document, task, arguments)
