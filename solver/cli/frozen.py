@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
 from pathlib import Path
+
+_SPECS = ("specs", "spec", "subject")
+"""Where the arguments of commands have the files they read."""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    """Add the option; `arguments.frozen` says whether it was given."""
+    """Add the option; `check` does what it says before the command runs."""
     parser.add_argument(
         "--frozen",
         action="store_true",
@@ -16,17 +18,23 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def check(arguments: argparse.Namespace, paths: Iterable[str | Path]) -> None:
-    """With `--frozen`, compare the project of every file with its lock, without git.
+def check(arguments: argparse.Namespace) -> None:
+    """With `--frozen`, compare the project of every spec given with its lock, without git.
 
     Raises ProjectError with every difference; a file outside of a project has none.
     """
-    if not arguments.frozen:
+    if not getattr(arguments, "frozen", False):
         return
     from dsl.project.project import find_project
     from solver.locking.resolve import Mode, resolve
 
-    for folder in dict.fromkeys(Path(path).parent for path in paths):
+    for folder in dict.fromkeys(path.parent for path in _specs(arguments)):
         project = find_project(folder)
         if project is not None:
             resolve(project, Mode(is_frozen=True, is_offline=True), lambda _name: False)
+
+
+def _specs(arguments: argparse.Namespace) -> list[Path]:
+    given = [getattr(arguments, name, None) for name in _SPECS]
+    lists = [found if isinstance(found, list) else [found] for found in given if found is not None]
+    return [Path(path) for found in lists for path in found]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from solver.cli import streams
+from solver.cli import frozen, streams
 from solver.cli.commands import (
     calibrate,
     check,
@@ -54,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return int(_print_version())
         if arguments.run is None:
             parser.error("a COMMAND is needed")
+        frozen.check(arguments)
         return int(arguments.run(arguments))
     except CommandError as error:
         streams.note(f"mmp: {error}")

@@ -1,12 +1,14 @@
-"""`-D name=value`, for every command that reads a spec."""
+"""`-D name=value` and `--frozen`, for every command that reads a spec."""
 
 from __future__ import annotations
 
 import argparse
 
+from solver.cli import frozen
+
 
 def add(parser: argparse.ArgumentParser) -> None:
-    """Add the option; its values arrive as pairs in `arguments.overrides`."""
+    """Add both options; the values of `-D` arrive as pairs in `arguments.overrides`."""
     parser.add_argument(
         "-D",
         dest="overrides",
@@ -16,6 +18,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="set a `param` of the spec (may be repeated)",
     )
+    frozen.add(parser)
 
 
 def mapping(arguments: argparse.Namespace) -> dict[str, str]:
