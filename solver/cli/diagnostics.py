@@ -9,7 +9,8 @@ from functools import cache
 from pathlib import Path
 
 from dsl.diagnostic import Diagnostic
-from dsl.render import render_all
+from dsl.render import TextOf, render_all
+from dsl.spec import Spec
 from solver.cli import streams
 
 
@@ -24,9 +25,15 @@ def report(diagnostics: Iterable[Diagnostic], texts: Mapping[str, str] | None = 
     streams.note("")
 
 
+def text_in(spec: Spec) -> TextOf:
+    """`text_of` for the files of a spec, those of its libraries too."""
+    places = {source.path: source.location for source in spec.sources if source.location}
+    return lambda path: text_of(places.get(path, path))
+
+
 @cache
 def text_of(path: str) -> str | None:
-    """The text of a file as spans name it; None where it is not a file that can be read."""
+    """The text of a file as spans name it, but of libraries (`text_in`); None where it is not a file that can be read."""
     from dsl.resolve.files import STDLIB, STDLIB_PREFIX
 
     inside = path.removeprefix(STDLIB_PREFIX)

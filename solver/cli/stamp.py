@@ -6,7 +6,10 @@ from solver.cli.task import Task
 from solver.cli.versions import versions
 from solver.events import Document, Options
 
-_FIRST = ("format", "sources", "overrides", "versions", "solver", "outcome", "objective")
+_FIRST = (
+    *("format", "sources", "libraries", "overrides"),
+    *("versions", "solver", "outcome", "objective"),
+)
 
 
 def stamp(

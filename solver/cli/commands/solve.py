@@ -133,13 +133,13 @@ def _pricing(
         yield interrupts, None
         return
     from dsl.spec import Spec
-    from solver.cli.diagnostics import text_of
+    from solver.cli.diagnostics import text_in
     from solver.cli.pricing import Pricer
     from solver.explain.price_wishes import wishes
     from solver.sweep.relay import Relay
 
     assert isinstance(task.subject, Spec)  # an instance has been refused
-    found = wishes(task.subject, text_of)
+    found = wishes(task.subject, text_in(task.subject))
     relay = Relay(interrupts, len(found) + 1)
     with places.place(arguments, relay) as place:
         seconds = arguments.price_limit

@@ -11,7 +11,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from dsl.spec import Spec
-from solver.cli.diagnostics import text_of
+from solver.cli.diagnostics import text_in
 from solver.cli.report.conflict import conflict
 from solver.cli.report.memory import memory
 from solver.cli.report.parallelism import parallelism
@@ -78,7 +78,7 @@ def _page(document: Document, spec: Spec, width: int) -> Iterator[list[Renderabl
             if parts := list(section(view)):
                 yield parts
     elif outcome["stopped"] == "proved":
-        yield list(conflict(document, spec, text_of))
+        yield list(conflict(document, spec, text_in(spec)))
     else:
         yield [no_plan(document)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from dsl.spec import Spec
@@ -28,11 +29,17 @@ def task_of(spec: Spec) -> Task:
         search=SEARCH,
         objective=spec.objective[0],
         format=FORMAT,
-        own_fields=lambda _wall_s: {"overrides": dict(spec.overrides)},
+        own_fields=lambda _wall_s: _own_fields(spec),
         sources=tuple((source.path, source.sha256) for source in sources),
         verify=lambda document: verify(document, spec),
         render=lambda document: _render(document, spec),
     )
+
+
+def _own_fields(spec: Spec) -> Document:
+    """What the plan was made from, beside its sources."""
+    libraries = {"libraries": [asdict(library) for library in spec.libraries]}
+    return {**(libraries if spec.libraries else {}), "overrides": dict(spec.overrides)}
 
 
 def _render(document: Document, spec: Spec) -> str:
