@@ -33,7 +33,8 @@ def text_in(spec: Spec) -> TextOf:
 
 @cache
 def text_of(path: str) -> str | None:
-    """The text of a file as spans name it, but of libraries (`text_in`); None where it is not a file that can be read."""
+    """The text of a file as spans name it, libraries aside (`text_in`); None where it is no file
+    that can be read."""
     from dsl.resolve.files import STDLIB, STDLIB_PREFIX
 
     inside = path.removeprefix(STDLIB_PREFIX)
