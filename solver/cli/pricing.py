@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
 from solver.cli import streams
+from solver.cli.asking import Asker
 from solver.cli.files import save_aside
 from solver.cli.report.prices import in_words
 from solver.cli.settle import Settled
@@ -20,7 +19,6 @@ from solver.explain.price_document import with_prices
 from solver.explain.price_wishes import Wish, near
 from solver.isolate.interrupts import Interrupts
 from solver.sweep.executors import Place
-from solver.sweep.run import completed
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,29 +57,15 @@ class Pricer:
         return with_prices(document, self.wishes, found)
 
     def _searched(self, document: Document) -> Iterator[tuple[int, Price | None]]:
-        """(wish, its price) as they come, `jobs` at a time; what a search leaves of its share goes
-        to those after it."""
-        waiting = [number for number, wish in enumerate(self.wishes) if not wish.is_free]
-        rounds = math.ceil(len(waiting) / self.place.jobs)
-        total = self.seconds or self.options.time_limit_s * rounds
-        began = time.monotonic()
-        for turn in range(rounds):
-            share = total / rounds
-            if not self.options.reproducible:
-                share = (total - (time.monotonic() - began)) / (rounds - turn)
-            if self.interrupts.count or share <= 0:
-                return
-            wave = waiting[turn * self.place.jobs : (turn + 1) * self.place.jobs]
-            work = {number: self._work(number, document, share) for number in wave}
-            for number, answer in completed(self.place, work, self.interrupts):
-                yield number, self._read(number, answer, known(document))
-
-    def _work(
-        self, number: int, document: Document, seconds: float
-    ) -> Callable[[], tuple[Settled, ...]]:
-        wish, options = self.wishes[number], replace(self.options, time_limit_s=seconds)
-        part = near(wish, document)
-        return partial(solve_twice, wish.without, part, options, self.place.hearing(number))
+        """(wish, its price) as they come."""
+        asker = Asker(self.options, self.seconds, self.place, self.interrupts)
+        work = {
+            number: partial(solve_twice, wish.without, near(wish, document))
+            for number, wish in enumerate(self.wishes)
+            if not wish.is_free
+        }
+        for number, answer in asker.answers(work):
+            yield number, self._read(number, answer, known(document))
 
     def _read(
         self, number: int, answer: tuple[Settled, ...] | Exception | None, kept: Known

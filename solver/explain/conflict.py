@@ -67,10 +67,8 @@ class Explainer:
             if self._verdict(rest) is Verdict.NO:
                 members = rest
         ordered = sorted(members, key=lambda c: self._item(c).span)
-        return Explanation(
-            tuple(self._row(c) for c in ordered),
-            tuple(row for c in ordered for row in self._ways_out(c)),
-        )
+        ways = {tuple(row.items()): row for c in ordered for row in self._ways_out(c)}
+        return Explanation(tuple(self._row(c) for c in ordered), tuple(ways.values()))
 
     def _constraints(self) -> list[Constraint]:
         limits = [i for i, limit in enumerate(self.spec.limits) if limit.weight is None]
@@ -122,10 +120,15 @@ class Explainer:
     # ---- ways out --------------------------------------------------------------------------
 
     def _ways_out(self, constraint: Constraint) -> list[dict[str, Any]]:
-        """Drop the constraint, or loosen a memory limit; each is tried against the whole spec."""
+        """Drop the constraint, or loosen a memory limit; each is tried against the whole spec.
+
+        A pin of a strategy goes with the `apply` in the author's file, and with all of its pins.
+        """
+        item = self._item(constraint)
+        if isinstance(item, Pin) and item.via:
+            return self._without_apply(item, item.via[-1])
         rest = [c for c in self._constraints() if c != constraint]
         row = self._row(constraint)
-        item = self._item(constraint)
         if isinstance(item, Limit) and item.quantity == "memory":
             least = self._least_memory(item, rest)
             if least is None:
@@ -135,6 +138,17 @@ class Explainer:
             return []
         what = "the schedule of line" if isinstance(item, Family) else "line"
         return [{**row, "change": f"drop {what} {item.span.line}"}]
+
+    def _without_apply(self, pin: Pin, apply: Span) -> list[dict[str, Any]]:
+        rest = [c for c in self._constraints() if apply not in self._via(c)]
+        if self._verdict(rest) is not Verdict.YES:
+            return []
+        change = f"drop line {apply.line}"
+        return [{"text": pin.text, "file": apply.file, "line": apply.line, "change": change}]
+
+    def _via(self, constraint: Constraint) -> tuple[Span, ...]:
+        item = self._item(constraint)
+        return item.via if isinstance(item, Pin) else ()
 
     def _least_memory(self, limit: Limit, rest: Sequence[Constraint]) -> float | None:
         """The least limit, to a hundredth of it, under which a plan was found."""

@@ -48,12 +48,15 @@ def near(wish: Wish, document: Document) -> Spec | None:
     without the wish is found sooner there. None where the wish is about just these."""
     if wish.kind in ("stages", "microbatches"):
         return None
-    plan, train = document["pipeline"], wish.without.train
+    return around(wish.without, document)
+
+
+def around(spec: Spec, document: Document) -> Spec:
+    """The spec with the stages and micro-batches of a plan."""
+    plan, train = document["pipeline"], spec.train
     stages, count = len(plan["stages"]), plan["microbatches"]
     pipeline = replace(train.pipeline, low=stages, high=stages, parts=tuple(plan["axes"]))
-    return replace(
-        wish.without, train=replace(train, pipeline=pipeline, microbatches=(count, count))
-    )
+    return replace(spec, train=replace(train, pipeline=pipeline, microbatches=(count, count)))
 
 
 def _pins(spec: Spec, text_of: TextOf) -> Iterator[Wish]:
