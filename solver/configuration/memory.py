@@ -158,8 +158,8 @@ def _stage(configuration: Configuration, load: StageLoad, device: DevicePhysics)
         recomputed=recomputed,
         logits=logits,
         gathered=gathered_layer_bytes(c, load, params),
-        communication=bucket_bytes(c, params) + transfer_bytes(c),
+        communication=bucket_bytes(c, params, device) + transfer_bytes(c),
         step=step_bytes(c, params),
         held=held_gather_bytes(c, load, device) + copied_bytes(c, params),
-        reserve=fragmentation_bytes(activations + max(recomputed, logits), device),
+        reserve=fragmentation_bytes(c, activations + max(recomputed, logits), device),
     )

@@ -62,19 +62,3 @@ def _by_cost(configuration: Configuration) -> list[float]:
         if done > whole * (stage + 1) / c.pp and stage < c.pp - 1:
             stage += 1
     return counts
-
-
-def _by_parameters(configuration: Configuration) -> list[float]:
-    """Layers and head in order, each to the first stage whose share of their matrices' parameters
-    is not yet exceeded; the block that exceeds it stays (nanotron's division of a pipeline)."""
-    a, c = configuration.architecture, configuration
-    layer = 4 * a.heads * a.head_dim * a.hidden + 3 * a.ffn * a.hidden
-    total = a.layers * layer + a.vocab * a.hidden
-    counts = [0.0] * c.pp
-    stage = dealt = 0
-    for _ in range(a.layers):
-        counts[stage] += 1
-        dealt += layer
-        if dealt * c.pp > total * (stage + 1) and stage < c.pp - 1:
-            stage += 1
-    return counts

@@ -46,9 +46,13 @@ def layer_bytes(configuration: Configuration) -> float:
 
 
 def working_bytes(configuration: Configuration) -> float:
-    """Bytes of the one layer that is live again while it is recomputed, beyond what is kept."""
-    c = configuration
-    return max(0.0, _whole_layer(c) - layer_bytes(c)) if c.recompute != "none" else 0.0
+    """Bytes of the one layer whose backward runs: what is live again while it is recomputed, beyond
+    what is kept, and gradients of unfused scores before and behind the softmax (2 bytes each)."""
+    a, c = configuration.architecture, configuration
+    again = max(0.0, _whole_layer(c) - layer_bytes(c)) if c.recompute != "none" else 0.0
+    if c.attention == "unfused":
+        again += 4.0 * a.heads * c.seq_len * c.tokens_per_micro_batch / c.tp
+    return again
 
 
 def pending_bytes(configuration: Configuration) -> float:

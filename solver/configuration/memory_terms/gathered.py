@@ -8,25 +8,28 @@ DeepSpeed gathers matrix by matrix, up to `stage3_max_live_parameters` (1e9) ahe
 
 nanotron gathers a layer's sequence-parallel input twice (attention and block). The caching
 allocator cannot use such a buffer again until the communication stream has passed it
-(`record_stream`), so as long as the host runs ahead of the device they stay with every layer in
-flight: 4 h bytes per token and layer, as without recomputed gathers. Between 1F1B's passes the host
-is held back: the first p - 2 warm-up micro-batches keep them, at most `gathers_held` of all, unless
-the device is the slower one in a steady phase (m > p); `STAGES_SHORT` of them without that phase,
-`STAGES_WIDE` where tensor parallelism leaves the node, `STAGES_WIDEST` beyond two nodes. Whether
-host or device is slower is judged by `host_layer_s_per_tensor_rank` against a layer's products at
-half the peak and its collectives. Under pressure the allocator waits and takes them back (see
-`reserve`). Measured on nanotron's published runs; assumed nowhere else.
+(`record_stream`), so as long as the host runs ahead of the device (`backlog`) they stay with every
+layer in flight: 4 h bytes per token and layer, as without recomputed gathers. Without a pipeline
+all of them stay, `SINGLE` where a step has one micro-batch. Between 1F1B's passes the host is held
+back: only warm-up micro-batches keep them, all but two and a part of one more (`WARM_UP_PART`), at
+most `STAGES_MOST` of all, unless the device is the slower one in a steady phase (m > p): then
+`gathers_held`, those of the backward among them; `STAGES_SHORT` without that phase, `STAGES_WIDE`
+where tensor parallelism leaves the node, `STAGES_WIDEST` beyond two nodes. Under pressure the
+allocator waits and takes them back (see `reserve`). Measured on nanotron's published runs; assumed
+nowhere else.
 """
 
 from __future__ import annotations
 
 from solver.configuration.configuration import Configuration
+from solver.configuration.memory_terms.backlog import device_by_host
 from solver.configuration.memory_terms.stage import StageLoad
 from solver.configuration.memory_terms.states import StageParams
 from solver.cost.physics.parameters import DevicePhysics
 
 MAX_LIVE = 1e9
-STAGES_SHORT, STAGES_WIDE, STAGES_WIDEST = 0.25, 0.55, 0.05
+STAGES_MOST, STAGES_SHORT, STAGES_WIDE, STAGES_WIDEST = 0.7, 0.1, 0.4, 0.06
+SINGLE, WARM_UP_PART = 0.8, 0.22
 
 
 def gathered_layer_bytes(
@@ -62,29 +65,15 @@ def held_gather_bytes(
 
 def _share_held(configuration: Configuration, device: DevicePhysics) -> float:
     c = configuration
-    most = device.number("gathers_held")
     if c.pp == 1:
-        return 1.0 if c.micro_batches > 1 else most
+        return 1.0 if c.micro_batches > 1 else SINGLE
     if c.tp > 2 * c.devices_per_node:
         return STAGES_WIDEST
     if c.micro_batches == 1:
         return 1.0
-    warm_up = min(most, max(0.0, (c.pp - 2) / c.pp))
-    if not _device_is_slower(c, device):
+    warm_up = min(STAGES_MOST, (c.pp - 2 + WARM_UP_PART) / c.pp)
+    if device_by_host(c, device) < 1:
         return warm_up
     if c.tp > c.devices_per_node:
         return max(warm_up, STAGES_WIDE)
-    return most if c.micro_batches > c.pp else max(warm_up, STAGES_SHORT)
-
-
-def _device_is_slower(configuration: Configuration, device: DevicePhysics) -> bool:
-    a, c = configuration.architecture, configuration
-    if c.devices <= c.devices_per_node:
-        return True
-    tokens = c.tokens_per_micro_batch
-    params = (a.params - a.embedding_params - a.head_params) / a.layers
-    flops = 6.0 * tokens * (params + a.heads * a.head_dim * c.seq_len) / c.tp
-    moved = 8 * 2.0 * a.hidden * tokens
-    seconds = flops / (0.5 * device.peak_flop_per_s("bf16"))
-    seconds += moved / (device.number("gather_rate") * device.inner.bandwidth_bytes_per_s)
-    return seconds >= device.number("host_layer_s_per_tensor_rank") * c.tp
+    return device.number("gathers_held") if c.micro_batches > c.pp else max(warm_up, STAGES_SHORT)

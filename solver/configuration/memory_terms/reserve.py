@@ -2,9 +2,11 @@
 
 PyTorch's caching allocator splits blocks and cannot always join them again; what it reserves
 exceeds what lives by a share of the activations, whose blocks come and go (`fragmentation`), and by
-a constant (workspaces of the matrix library, rounding). Near the device's end it waits for freed
-blocks, joins and returns them: then only shares of fragmentation (`reserve_kept`) and of inputs
-that wait for a stream (`held_kept`) still count, and the reserve stops at the capacity.
+a constant (workspaces of the matrix library, rounding). Without a pipeline the blocks of a forward
+are freed in the reverse order by its backward; in one those of several micro-batches come to lie
+between each other, and the share is `PIPELINED` times as large. Near the device's end it waits for
+freed blocks, joins and returns them: then only shares of fragmentation (`reserve_kept`) and of
+inputs that wait for a stream (`held_kept`) still count, and the reserve stops at the capacity.
 
 The CUDA context and the channels of the collective library are outside its count. They matter for
 whether a configuration fits (`context_bytes`), and for figures of the driver, which InternEvo's
@@ -16,10 +18,13 @@ from __future__ import annotations
 from solver.configuration.configuration import Configuration
 from solver.cost.physics.parameters import DevicePhysics
 
+PIPELINED = 1.6
 
-def fragmentation_bytes(live: float, device: DevicePhysics) -> float:
+
+def fragmentation_bytes(configuration: Configuration, live: float, device: DevicePhysics) -> float:
     """Reserve over `live` bytes of activations, logits and buffers."""
-    return device.number("fragmentation") * live + device.number("workspace_bytes")
+    share = device.number("fragmentation") * (PIPELINED if configuration.pp > 1 else 1.0)
+    return share * live + device.number("workspace_bytes")
 
 
 def context_bytes(device: DevicePhysics) -> float:
