@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dsl.project import standard
 from dsl.project.lockfile import Locked
-from dsl.project.manifest import Manifest
+from dsl.project.manifest import MANIFEST, Manifest
 from dsl.resolve.report import Reporter
 from dsl.span import Span
 from dsl.spec import Source
@@ -45,10 +45,13 @@ class Library:
         """A file of it, by its path in the library."""
         return Place(self.root / inside, f"{self.locked.name}:{inside}", self)
 
+    def module(self, inside: str) -> str:
+        """The dotted name of a file of it, as imports write it."""
+        return f"{self.locked.name}.{inside.removesuffix('.mmp').replace('/', '.')}"
+
     def modules(self) -> list[str]:
-        """The dotted names of its modules, as imports write them."""
-        files = (path.removesuffix(".mmp") for path, _ in self.locked.files if _is_module(path))
-        return [f"{self.locked.name}.{path.replace('/', '.')}" for path in files]
+        """The dotted names of all its modules."""
+        return [self.module(path) for path, _ in self.locked.files if path != MANIFEST]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +158,3 @@ def changed_hint(locked: Locked) -> str:
     if locked.is_git:
         return "its copy in the cache was changed: `mmp lock` fetches it again"
     return f"`mmp lock --update {locked.name}` takes it as it is now"
-
-
-def _is_module(path: str) -> bool:
-    return path.endswith(".mmp")

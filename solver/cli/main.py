@@ -17,6 +17,7 @@ from solver.cli.commands import (
     fmt,
     import_,
     init,
+    lib,
     lock,
     schema,
     sensitivity,
@@ -42,6 +43,7 @@ COMMANDS = (
     schema,
     init,
     lock,
+    lib,
     completion,
 )
 
