@@ -142,6 +142,8 @@ class Mesh:
         return tuple(part for axis in self.axes for part in axis.parts)
 
 
+Engine = Literal["tensor", "attention", "vector"]
+
 # ---- the model graph -----------------------------------------------------------------------
 
 
@@ -230,6 +232,7 @@ class Operator:
     is. `across` lists (index, bytes): cutting that index costs one all-reduce of that many local
     bytes in the forward and one in the backward. Formulas are evaluated on local sizes; FLOPs and
     bytes of traffic. `saved_extra` is bytes kept for the backward beside saved operands.
+    `engine`: the matrix unit, the matrix unit through a fused attention kernel, or memory alone.
     `unit` is the layer it belongs to. `variants` is non-empty exactly for measured operators, for
     which the formulas mean nothing.
     """
@@ -243,7 +246,7 @@ class Operator:
     sums: tuple[str, ...]
     ties: tuple[tuple[str, tuple[str, ...]], ...]
     across: tuple[tuple[str, Formula], ...]
-    engine: Literal["tensor", "vector"]
+    engine: Engine
     efficiency: float
     forward_flops: Formula
     forward_traffic: Formula

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from dsl import spec, syntax
 from dsl.diagnostic import Label
 from dsl.resolve import units
@@ -9,6 +11,7 @@ from dsl.resolve.expressions import integer
 from dsl.resolve.fields import efficiency, measure
 from dsl.resolve.modules import Module
 from dsl.resolve.physics import resolve_physics
+from dsl.resolve.physics_names import DEVICE_NEEDS, LINK_NEEDS, is_described
 from dsl.resolve.report import RejectedError, Reporter
 
 
@@ -56,7 +59,27 @@ def resolve_device(statement: syntax.Device, module: Module, report: Reporter) -
         raise report.error("MMP411", message, statement.name.span)
     name = statement.name.text
     span = statement.name.span
+    if is_described(physics):
+        _complete(statement, physics, links, report)
     return spec.Device(name, flops, capacity, bandwidth, launch, tuple(links), span, physics)
+
+
+def _complete(
+    statement: syntax.Device,
+    physics: Mapping[str, float],
+    links: Sequence[spec.Link],
+    report: Reporter,
+) -> None:
+    """MMP411 where a described device, or one of its links, lacks a number that plans need."""
+    subjects = [(f"device `{statement.name.text}`", DEVICE_NEEDS - physics.keys(), "every_device")]
+    subjects += [(f"link `{x.name}`", LINK_NEEDS - x.physics.keys(), "every_link") for x in links]
+    for subject, missing, whole in subjects:
+        if missing:
+            names = ", ".join(f"`{name}`" for name in sorted(missing)[:3])
+            more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+            message = f"{subject} lacks {names}{more}, which `sm_count` asks for"
+            hint = f"`physics {whole}` of `hardware.physics` has all that no device tells apart"
+            raise report.error("MMP411", message, statement.name.span, hint=hint)
 
 
 def _repeated(statement: syntax.Device, report: Reporter) -> bool:

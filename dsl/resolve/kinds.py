@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar, cast
+from typing import TypeVar, cast
 
 from dsl import syntax
 from dsl.diagnostic import Label
@@ -12,9 +12,10 @@ from dsl.resolve.fields import efficiency
 from dsl.resolve.modules import Module
 from dsl.resolve.report import Reporter
 from dsl.span import Span
+from dsl.spec import Engine
 from dsl.suggest import did_you_mean
 
-ENGINES = ("tensor", "vector")
+ENGINES: tuple[Engine, ...] = ("tensor", "attention", "vector")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class KindDef:
     module: Module
     operands: tuple[syntax.Formal, ...]
     results: tuple[syntax.Formal, ...]
-    engine: Literal["tensor", "vector"]
+    engine: Engine
     efficiency: float
     flops: Costs
     traffic: Costs
@@ -82,7 +83,7 @@ def resolve_kind(statement: syntax.Kind, module: Module, report: Reporter) -> Ki
         module,
         statement.operands,
         statement.results,
-        cast(Literal["tensor", "vector"], engine.name.text if engine else "vector"),
+        cast(Engine, engine.name.text if engine else "vector"),
         efficiency(engine.efficiency if engine else None, module, report),
         _costs("flops", items, operands, report),
         _costs("traffic", items, operands, report),

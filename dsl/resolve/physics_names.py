@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 NAMES = frozenset(
     {
         "attention_efficiency_backward",
@@ -91,3 +93,53 @@ NAMES = frozenset(
         "workspace_bytes",
     }
 )
+
+DEVICE_NEEDS = frozenset(
+    {
+        "attention_efficiency_backward",
+        "attention_efficiency_forward",
+        "attention_narrow_power",
+        "attention_tail",
+        "attention_wide_head",
+        "epilogue_exposed",
+        "grouped_efficiency",
+        "launch_s",
+        "memory_efficiency",
+        "overlap_slowdown",
+        "tile_loss_elements",
+        "tile_ramp_elements",
+        "wave_rounding",
+    }
+)
+"""What a device must state that says how many multiprocessors it has."""
+
+LINK_NEEDS = frozenset(
+    {
+        "base_ll128_s",
+        "base_ll_s",
+        "base_simple_s",
+        "exchange_efficiency",
+        "exchange_message_s",
+        "exchange_s",
+        "hop_ll128_s",
+        "hop_ll_s",
+        "hop_simple_s",
+        "ll128_efficiency",
+        "ll_bytes_per_s",
+        "ring_efficiency",
+        "ring_step_s",
+        "send_efficiency",
+        "send_s",
+        "switch_reduction_efficiency",
+        "switch_reduction_s",
+        "switch_tree_s",
+        "tree_efficiency",
+    }
+)
+"""What all links of such a device must state."""
+
+
+def is_described(physics: Mapping[str, float]) -> bool:
+    """Whether a device states how its kernels and links behave, so that plans are priced by that;
+    others are ideal (a roofline, alpha-beta)."""
+    return "sm_count" in physics

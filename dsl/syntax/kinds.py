@@ -28,7 +28,8 @@ class Formal:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """`engine tensor efficiency 0.7`: `tensor` (matrix unit) or `vector`."""
+    """`engine tensor efficiency 0.7`: `tensor` (matrix unit), `attention` (it, in a fused kernel)
+    or `vector`."""
 
     name: Name
     efficiency: Expr | None

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 from solver.configuration.collective_fabric import named_device, named_fabric
 from solver.cost.physics.collectives import Kind, collective_seconds
+from solver.cost.physics.lines import chosen_seconds, fastest_seconds
 from solver.cost.physics.links import Fabric, Floats, Number
-from solver.cost.physics.ring import ring_seconds
-from solver.cost.physics.switch_reduction import switch_reduction_seconds
-from solver.cost.physics.tree import tree_seconds
+from solver.cost.physics.ring import ring_lines
+from solver.cost.physics.switch_reduction import switch_line
+from solver.cost.physics.tree import tree_lines
 
 KINDS: Mapping[str, Kind] = {
     "all_reduce": "all_reduce",
@@ -44,13 +45,13 @@ class CollectiveRow:
         """Predicted time (of other sizes, if given); of the algorithm that the row forces, if it
         forces one."""
         size = self.size_bytes if size_bytes is None else size_bytes
-        way = (size, self.ranks_per_node, self.nodes, self.groups, self.fabric)
+        group = (self.ranks_per_node, self.nodes, self.groups, self.fabric)
         if self.kind == "all_reduce" and self.algorithm == "ring":
-            return ring_seconds(2, *way)
+            return chosen_seconds(ring_lines(2, *group), size)
         if self.kind == "all_reduce" and self.algorithm == "tree":
-            return tree_seconds(*way)
+            return fastest_seconds(tree_lines(*group), size)
         if self.kind == "all_reduce" and self.algorithm == "nvls":
-            return switch_reduction_seconds(*way)
+            return fastest_seconds((switch_line(*group),), size)
         return collective_seconds(
             self.kind, size, self.ranks_per_node, self.nodes, self.fabric, self.groups
         )

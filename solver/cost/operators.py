@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from dsl.spec import Graph, Operator, Use
-from solver.cost.collectives import Floats, all_reduce_seconds, degrees_of
-from solver.cost.compute import Rates, evaluate, seconds
+from solver.cost.collectives import Floats
+from solver.cost.compute import Rates, evaluate, phase_seconds
 from solver.cost.quantities import COUNT, Quantity
-from solver.cost.redistribution import NONE, PARTIAL, States, Wires
+from solver.cost.wires import NONE, PARTIAL, States, Wires
 
 Assigned = npt.NDArray[np.int8]  # [strategy, sub-axis] -> position in Operator.indices, or -1
 
@@ -122,20 +122,14 @@ def compute_table(states: OperatorStates, costing: Costing) -> Floats:
     sizes = states.local_sizes(costing.wires, costing.microbatches)
     table = np.zeros((COUNT, len(states.assigned)))
     device = costing.rates
-    forward = seconds(
-        op, evaluate(op.forward_flops, sizes), evaluate(op.forward_traffic, sizes), device
-    )
-    table[Quantity.FORWARD] += forward
+    table[Quantity.FORWARD] += phase_seconds(op, None, graph, sizes, device)
     for gradient in op.gradients:
         role = graph.tensors[op.inputs[gradient.operand].tensor].role
         phase = Quantity.WEIGHT_GRAD if role == "parameter" else Quantity.INPUT_GRAD
-        flops, traffic = evaluate(gradient.flops, sizes), evaluate(gradient.traffic, sizes)
-        table[phase] += seconds(op, flops, traffic, device)
+        table[phase] += phase_seconds(op, gradient, graph, sizes, device)
     for index, formula in op.across:
         members = states.cut(index)
-        degrees = degrees_of(costing.wires.groups, costing.wires.sizes, members)
-        cost = all_reduce_seconds(costing.wires.groups, degrees, evaluate(formula, sizes))
-        cost = np.where(members.any(axis=-1), cost, 0.0)
+        cost = costing.wires.seconds("reduce", members, evaluate(formula, sizes))
         table[Quantity.FORWARD] += cost
         if op.gradients:
             table[Quantity.INPUT_GRAD] += cost
@@ -158,11 +152,9 @@ def covering_seconds(states: OperatorStates, costing: Costing, number: int) -> F
     share = costing.elements(op.inputs[number].tensor) / sum(costing.elements(t) for t in read)
     sizes = states.local_sizes(costing.wires, costing.microbatches)
     table = np.zeros((len(states.assigned), 3))
-    flops, traffic = evaluate(op.forward_flops, sizes), evaluate(op.forward_traffic, sizes)
-    table[:, 0] = share * seconds(op, flops, traffic, costing.rates)
+    table[:, 0] = share * phase_seconds(op, None, graph, sizes, costing.rates)
     for gradient in op.gradients:
-        flops, traffic = evaluate(gradient.flops, sizes), evaluate(gradient.traffic, sizes)
-        spent = seconds(op, flops, traffic, costing.rates)
+        spent = phase_seconds(op, gradient, graph, sizes, costing.rates)
         if gradient.operand == number:
             table[:, 2] += spent
         elif graph.tensors[op.inputs[gradient.operand].tensor].role != "parameter":

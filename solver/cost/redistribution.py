@@ -9,23 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from dsl.spec import SubAxis
-from solver.cost.collectives import (
-    Floats,
-    LinkGroup,
-    all_to_all_seconds,
-    degrees_of,
-    link_groups,
-    scatter_seconds,
-)
+from solver.cost.collectives import KINDS, Floats
+from solver.cost.wires import NONE, PARTIAL, States, Wires
 
-States = npt.NDArray[np.int8]  # [..., sub-axis]
 Masks = npt.NDArray[np.int64]
-NONE, PARTIAL = 14, 15
 SLICE, WIDEN, SCATTER, REDUCE, EXCHANGE, GATHER = range(6)
 STAY = -1
 COLLECTIVE_NAMES = {
@@ -53,56 +45,6 @@ _TRANSITION = _transition_table()
 
 
 @dataclass(frozen=True, slots=True)
-class Wires:
-    """The sharding sub-axes as collectives see them. Arrays over all sets of sub-axes (bit masks):
-    `degree`, seconds per byte and latency of a reduce-scatter or all-gather (`scatter_*`), and of
-    an all-to-all (`exchange_*`)."""
-
-    sizes: npt.NDArray[np.int64]
-    groups: tuple[LinkGroup, ...]
-    degree: Floats
-    scatter_rate: Floats
-    scatter_latency: Floats
-    exchange_rate: Floats
-    exchange_latency: Floats
-
-    def rates(self) -> tuple[Floats, ...]:
-        """The arrays that `solver.cost.redistribution_kernels` reads, in its order."""
-        return (
-            self.degree,
-            self.scatter_rate,
-            self.scatter_latency,
-            self.exchange_rate,
-            self.exchange_latency,
-        )
-
-    def local_elements(self, states: States, elements: float) -> Floats:
-        """Elements on one device of a tensor of `elements` in these states."""
-        cut = np.where(states < NONE, self.sizes, 1)
-        pieces: Floats = np.prod(cut, axis=-1).astype(np.float64)
-        return elements / pieces
-
-
-def make_wires(parts: Sequence[SubAxis]) -> Wires:
-    """The wires of these sharding sub-axes, in mesh order."""
-    sizes = np.array([p.size for p in parts], dtype=np.int64)
-    groups = link_groups(parts)
-    masks = np.arange(1 << len(parts))
-    members = (masks[:, None] >> np.arange(len(parts))) & 1 == 1
-    degrees = degrees_of(groups, sizes, members)
-    one, none = np.ones(len(masks)), np.zeros(len(masks))
-    return Wires(
-        sizes,
-        groups,
-        np.prod(np.where(members, sizes, 1), axis=-1).astype(np.float64),
-        scatter_seconds(groups, degrees, one, bucketed=True),
-        scatter_seconds(groups, degrees, none),
-        all_to_all_seconds(groups, degrees, one) - all_to_all_seconds(groups, degrees, none),
-        all_to_all_seconds(groups, degrees, none),
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class Steps:
     """The collectives of a redistribution, [kind]: the set of sub-axes that take part, bytes per
     collective, seconds (zero where it has no sub-axis)."""
@@ -110,6 +52,12 @@ class Steps:
     members: Masks
     volume: Floats
     seconds: Floats
+
+
+def _tables(wires: Wires) -> tuple[npt.NDArray[Any], ...]:
+    """The arrays that `solver.cost.redistribution_kernels` reads, in its order."""
+    ways = (wires.ways[kind].lines for kind in KINDS)
+    return (wires.degree, wires.case, *ways)
 
 
 def redistribute(source: States, target: States, whole: float, wires: Wires) -> Steps:
@@ -124,7 +72,7 @@ def redistribute(source: States, target: States, whole: float, wires: Wires) -> 
         target,
         local,
         _TRANSITION,
-        *wires.rates(),
+        *_tables(wires),
         found.members,
         found.volume,
         found.seconds,
@@ -149,7 +97,7 @@ def seconds_between(
     left, of_left = np.unique(sources, axis=0, return_inverse=True)
     right, of_right = np.unique(targets, axis=0, return_inverse=True)
     local = wires.local_elements(left, whole)
-    found: Floats = kernels.table(left, right, local, transitions, *wires.rates())
+    found: Floats = kernels.table(left, right, local, transitions, *_tables(wires))
     return found[of_left.reshape(-1)][:, of_right.reshape(-1)]
 
 

@@ -1,6 +1,7 @@
 """Compiled loops of `solver.cost.redistribution`: a table has up to millions of pairs of states.
 
-Arguments are the fields of `Wires`, which numba cannot read as a dataclass. Kinds of steps are
+Arguments are arrays of `Wires`, which numba cannot read as a dataclass: `degree` and `case` by set
+of sub-axes, `scatter`, `reduce` and `exchange` the ways of collectives by case. Kinds of steps are
 numbered as there, in the order in which they run.
 """
 
@@ -10,11 +11,25 @@ import numpy as np
 import numpy.typing as npt
 
 from solver.compiled import compiled
-from solver.cost.collectives import Floats
+from solver.cost.collectives import CHOSEN, Floats
 
 Bytes = npt.NDArray[np.int8]
 Ints = npt.NDArray[np.int64]
 WIDEN, SCATTER, REDUCE, EXCHANGE, GATHER = 1, 2, 3, 4, 5
+
+
+@compiled
+def taken(ways: Floats, size: float) -> float:
+    """Seconds of `size` bytes with ways [way, (expected start, start, seconds per byte)]."""
+    expected = seconds = np.inf
+    for way in range(CHOSEN):
+        moving = size * ways[way, 2]
+        if ways[way, 0] + moving < expected:
+            expected = ways[way, 0] + moving
+            seconds = ways[way, 1] + moving
+    for way in range(CHOSEN, len(ways)):
+        seconds = min(seconds, ways[way, 1] + size * ways[way, 2])
+    return seconds
 
 
 @compiled
@@ -24,10 +39,10 @@ def steps(
     local: float,
     transitions: Bytes,
     degree: Floats,
-    scatter_rate: Floats,
-    scatter_latency: Floats,
-    exchange_rate: Floats,
-    exchange_latency: Floats,
+    case: Ints,
+    scatter: Floats,
+    reduce: Floats,
+    exchange: Floats,
     members: Ints,
     volume: Floats,
     seconds: Floats,
@@ -46,14 +61,17 @@ def steps(
     total = 0.0
     for kind in range(SCATTER, GATHER + 1):
         mask = members[kind]
+        if mask == 0:
+            volume[kind], seconds[kind] = current, 0.0
+            continue
         if kind == GATHER:
             current *= degree[mask]
-        if kind == EXCHANGE:
-            time = current * exchange_rate[mask] + exchange_latency[mask]
-        else:
-            time = current * scatter_rate[mask] + scatter_latency[mask]
         if kind == REDUCE:
-            time *= 2
+            time = taken(reduce[case[mask]], current)
+        elif kind == EXCHANGE:
+            time = taken(exchange[case[mask]], current)
+        else:
+            time = taken(scatter[case[mask]], current)
         volume[kind], seconds[kind] = current, time
         total += time
         if kind == SCATTER:
@@ -68,10 +86,10 @@ def table(
     local: Floats,
     transitions: Bytes,
     degree: Floats,
-    scatter_rate: Floats,
-    scatter_latency: Floats,
-    exchange_rate: Floats,
-    exchange_latency: Floats,
+    case: Ints,
+    scatter: Floats,
+    reduce: Floats,
+    exchange: Floats,
 ) -> Floats:
     """[source, target] seconds of all steps; `local` is [source]."""
     found = np.empty((len(sources), len(targets)))
@@ -85,10 +103,10 @@ def table(
                 local[i],
                 transitions,
                 degree,
-                scatter_rate,
-                scatter_latency,
-                exchange_rate,
-                exchange_latency,
+                case,
+                scatter,
+                reduce,
+                exchange,
                 members,
                 volume,
                 seconds,

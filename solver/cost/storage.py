@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from dsl.spec import Train
-from solver.cost.collectives import Floats, all_reduce_seconds, degrees_of, scatter_seconds
+from solver.cost.collectives import Floats
+from solver.cost.compute import Rates
+from solver.cost.physics.overlap import exposed_seconds
 from solver.cost.quantities import COUNT, Quantity
-from solver.cost.redistribution import NONE, States, Wires
-
-Bools = npt.NDArray[np.bool_]
+from solver.cost.wires import NONE, Bools, States, Wires
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class StorageCosting:
     axis_of: npt.NDArray[np.int64]  # sub-axis -> number of its mesh axis
     axes: int
     train: Train
-    memory_bandwidth: float
+    device: Rates
     microbatches: int
 
 
@@ -110,9 +110,9 @@ def storage_table(
     if trained:
         table[Quantity.STATIC] += np.ceil(local / size[2]) * optimizer.gradient_bytes
         table[Quantity.STATIC] += np.ceil(local / size[1]) * optimizer.state_bytes
-        table[Quantity.STEP] = optimizer.traffic_bytes * local / size[1] / c.memory_bandwidth
+        table[Quantity.STEP] = optimizer.traffic_bytes * local / size[1] / c.device.memory_bandwidth
     times = _collectives(c, sets, size, reduced, local, trained)
-    _charge(table, times, c.train.overlap == "scheduled", cover)
+    _charge(table, times, c, cover)
     return StorageTable(
         options=options,
         table=table,
@@ -160,22 +160,22 @@ def _collectives(
     volume = gradients / size[2]
     reduce = _scatter(c.wires, over & only_optimizer, volume)
     volume = volume / np.prod(np.where(only_optimizer, c.wires.sizes, 1), axis=-1)
-    rest = degrees_of(c.wires.groups, c.wires.sizes, over & ~sets[1])
-    reduce = reduce + all_reduce_seconds(c.wires.groups, rest, volume, bucketed=True)
+    reduce = reduce + c.wires.bucketed("reduce", over & ~sets[1], volume)
     regather = _scatter(c.wires, sets[1] & ~sets[3], parameters / size[3])
     visible = c.train.visible
     return _Collectives(gather, scatter * visible, reduce * visible, regather * visible)
 
 
-def _charge(table: Floats, times: _Collectives, is_scheduled: bool, cover: Cover | None) -> None:
+def _charge(table: Floats, times: _Collectives, c: StorageCosting, cover: Cover | None) -> None:
     """Add the collectives to [quantity, l, z]. Scheduled ones take the communication stream, and
     cost what their cover leaves; those once per step hide where the whole stage is known."""
+    is_scheduled = c.train.overlap == "scheduled"
     if is_scheduled:
         table[Quantity.GATHER], table[Quantity.SCATTER] = times.gather, times.scatter
     if is_scheduled and cover is not None:
-        table[Quantity.FORWARD] = _exposed(times.gather, cover.forward)
-        table[Quantity.INPUT_GRAD] = _exposed(times.gather, cover.input_grad)
-        table[Quantity.WEIGHT_GRAD] = _exposed(times.scatter, cover.weight_grad)
+        table[Quantity.FORWARD] = _exposed(times.gather, cover.forward, c.device)
+        table[Quantity.INPUT_GRAD] = _exposed(times.gather, cover.input_grad, c.device)
+        table[Quantity.WEIGHT_GRAD] = _exposed(times.scatter, cover.weight_grad, c.device)
         table[Quantity.REDUCE], table[Quantity.REGATHER] = times.reduce, times.regather
     else:
         table[Quantity.FORWARD] = table[Quantity.INPUT_GRAD] = times.gather
@@ -183,11 +183,13 @@ def _charge(table: Floats, times: _Collectives, is_scheduled: bool, cover: Cover
         table[Quantity.STEP] += times.reduce + times.regather
 
 
-def _exposed(seconds: Floats, compute: Floats) -> Floats:
-    """What is left of collectives [l, z] that run beside compute [l]."""
-    return np.maximum(0.0, seconds - compute[:, None])
+def _exposed(seconds: Floats, compute: Floats, device: Rates) -> Floats:
+    """What collectives [l, z] that run beside compute [l] add to it."""
+    beside = compute[:, None]
+    if device.physics is None:
+        return np.maximum(0.0, seconds - beside)
+    return np.asarray(exposed_seconds(seconds, beside, device.physics))
 
 
 def _scatter(wires: Wires, members: Bools, volume: Floats) -> Floats:
-    degrees = degrees_of(wires.groups, wires.sizes, members)
-    return scatter_seconds(wires.groups, degrees, volume, bucketed=True)
+    return wires.bucketed("scatter", members, volume)

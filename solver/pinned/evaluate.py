@@ -52,7 +52,7 @@ def evaluate_pinned(spec: Spec) -> Evaluated:
     }
     decisions = Decisions(
         operators=operators,
-        tensors=shared_layouts(wiring, own, frame),
+        tensors=shared_layouts(wiring, own, frame, spec.mesh.kinds[0]),
         parameters=stored(spec, wiring, own, frame),
         pipeline=tuple(part.name for part in settings.pipeline),
         microbatches=settings.microbatches,

@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dsl.spec import Tensor
+from dsl.spec import Device, Tensor
 from solver.verify.collectives import seconds
 from solver.verify.decisions import TensorChoice
 from solver.verify.layouts import (
@@ -44,9 +44,9 @@ class _Ways:
 
 
 def shared_layouts(
-    wiring: Wiring, shardings: dict[str, Sharding], frame: Frame
+    wiring: Wiring, shardings: dict[str, Sharding], frame: Frame, device: Device
 ) -> dict[str, TensorChoice]:
-    """The layout of every shared tensor."""
+    """The layout of every shared tensor, cheapest on this device."""
     known: dict[_Ways, Layout] = {}
     found = {}
     for name in wiring.shared:
@@ -55,7 +55,7 @@ def shared_layouts(
         if ways not in known:
             known[ways] = min(
                 _candidates(tensor, ways, frame),
-                key=lambda gradient: _cost(tensor, ways, gradient, frame),
+                key=lambda gradient: _cost(tensor, ways, gradient, frame, device),
             )
         found[name] = _choice(tensor, known[ways], frame)
     return found
@@ -82,7 +82,9 @@ def _ways(name: str, wiring: Wiring, shardings: dict[str, Sharding]) -> _Ways:
     )
 
 
-def _cost(tensor: Tensor, ways: _Ways, gradient: Layout, frame: Frame) -> tuple[float, float]:
+def _cost(
+    tensor: Tensor, ways: _Ways, gradient: Layout, frame: Frame, device: Device
+) -> tuple[float, float]:
     """Seconds of all redistributions through a layout, then the bytes that it holds."""
     layout = whole_sums(gradient)
     moves = [(layout, target) for target in ways.read]
@@ -91,13 +93,13 @@ def _cost(tensor: Tensor, ways: _Ways, gradient: Layout, frame: Frame) -> tuple[
         if ways.made:
             moves += [(one, gradient) for one in ways.made]
             moves.append((gradient, whole_sums(ways.source)))
-    spent = sum(_seconds(tensor, one, other, frame) for one, other in moves)
+    spent = sum(_seconds(tensor, one, other, frame, device) for one, other in moves)
     return spent, local_bytes(tensor, layout, frame)
 
 
-def _seconds(tensor: Tensor, one: Layout, other: Layout, frame: Frame) -> float:
+def _seconds(tensor: Tensor, one: Layout, other: Layout, frame: Frame, device: Device) -> float:
     steps = redistribute(tensor, one, other, frame)
-    return sum(seconds(step.collective, step.bytes, step.parts) for step in steps)
+    return sum(seconds(step.collective, step.bytes, step.parts, device) for step in steps)
 
 
 def _candidates(tensor: Tensor, ways: _Ways, frame: Frame) -> Iterator[Layout]:

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from dsl.spec import Operator
-from solver.cost.collectives import all_reduce_seconds, degrees_of, scatter_seconds
+from solver.cost.collectives import Kind
 from solver.cost.compute import evaluate
 from solver.cost.operators import OperatorStates, has_gradient
 from solver.cost.quantities import Quantity
-from solver.cost.redistribution import COLLECTIVE_NAMES, NONE, PARTIAL, States, Wires, redistribute
-from solver.cost.storage import Bools
+from solver.cost.redistribution import COLLECTIVE_NAMES, redistribute
+from solver.cost.wires import NONE, PARTIAL, Bools, States, Wires
 from solver.sharding.problem import Selection, ShardingProblem
 from solver.stages.pattern import Pattern
 
@@ -208,8 +208,7 @@ class Communication:
             if not members.any():
                 continue
             volume = evaluate(formula, sizes)
-            degrees = degrees_of(wires.groups, wires.sizes, members)
-            seconds = all_reduce_seconds(wires.groups, degrees, volume)
+            seconds = wires.seconds("reduce", members, volume)
             c = Call("all_reduce", self._axes(members), float(volume), float(seconds))
             self._forward(op, None, [c])
             if op.gradients:
@@ -274,10 +273,9 @@ class Communication:
         if not members.any():
             return
         wires = self._wires(self._first_unit(tensor))
-        degrees = degrees_of(wires.groups, wires.sizes, members)
-        seconds = scatter_seconds(wires.groups, degrees, np.asarray(volume), bucketed=True)
-        twice = 2.0 if collective == "all_reduce" else 1.0
-        c = Call(collective, self._axes(members), volume, twice * float(seconds), exposed)
+        kind: Kind = "reduce" if collective == "all_reduce" else "scatter"
+        seconds = float(wires.bucketed(kind, members, np.asarray(volume)))
+        c = Call(collective, self._axes(members), volume, seconds, exposed)
         self._add(tensor, tensor, phase, 1 if phase == "step" else self.m, c)
 
     def _exchange(self, tensor: str, volume: float) -> None:

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from dsl.spec import Limit, Spec
-from solver.cost.redistribution import NONE, PARTIAL
-from solver.cost.storage import Bools
+from solver.cost.wires import NONE, PARTIAL, Bools
 from solver.events import Document
 from solver.plan.bill import Row, bill
 from solver.plan.communication import Communication

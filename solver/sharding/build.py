@@ -23,8 +23,9 @@ from solver.cost.operators import (
     working_bytes,
 )
 from solver.cost.quantities import Quantity
-from solver.cost.redistribution import NONE, PARTIAL, States, make_wires, to_states
-from solver.cost.storage import Bools, Cover, StorageCosting, StorageTable, storage_table
+from solver.cost.redistribution import to_states
+from solver.cost.storage import Cover, StorageCosting, StorageTable, storage_table
+from solver.cost.wires import NONE, PARTIAL, Bools, States, least, make_wires
 from solver.sharding.edges import EdgeBuilder
 from solver.sharding.problem import Labels, Node, ShardingProblem, Store
 from solver.space.fold import UnitClass, Wiring
@@ -70,20 +71,20 @@ def build(frame: Frame, split: Split, coarse: bool) -> ShardingProblem:
     to find a first plan at once.
     """
     spec = frame.spec
-    costings = tuple(
-        Costing(
-            spec.graph,
-            rates(device, spec.train.precision),
-            make_wires([part.seen_by(kind) for part in split.sharding]),
-            split.microbatches,
-        )
-        for kind, device in enumerate(spec.mesh.kinds)
-    )
+    costings = tuple(_costing(spec, split, kind) for kind in range(len(spec.mesh.kinds)))
     builder = _Builder(frame, split, Kinds(_shares(spec, split)), costings, coarse)
     builder.add_operators()
     builder.add_layouts()
     builder.add_stores()
     return builder.problem()
+
+
+def _costing(spec: Spec, split: Split, kind: int) -> Costing:
+    """What tables need on devices of a kind; of several micro-batch counts, what bounds them."""
+    is_bound = bool(split.counts)
+    device = rates(spec.mesh.kinds[kind], spec.train, is_bound)
+    wires = make_wires([part.seen_by(kind) for part in split.sharding], device.physics)
+    return Costing(spec.graph, device, least(wires) if is_bound else wires, split.microbatches)
 
 
 def _shares(spec: Spec, split: Split) -> tuple[float, ...]:
@@ -355,10 +356,10 @@ class _Builder:
                 axis_of,
                 len(axes),
                 self.spec.train,
-                device.memory_bandwidth,
+                costing.rates,
                 self.split.microbatches,
             )
-            for costing, device in zip(self.costings, self.spec.mesh.kinds, strict=True)
+            for costing in self.costings
         ]
         first: dict[tuple[int, _Likeness], int] = {}
         made: dict[_Likeness, tuple[Labels, StorageTable]] = {}

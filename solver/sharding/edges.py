@@ -13,8 +13,8 @@ from solver.cost.collectives import Floats
 from solver.cost.kinds import Kinds
 from solver.cost.operators import Costing, has_gradient, weight_gradient
 from solver.cost.quantities import Quantity
-from solver.cost.redistribution import NONE, PARTIAL, States, same_cuts, seconds_between
-from solver.cost.storage import Bools
+from solver.cost.redistribution import same_cuts, seconds_between
+from solver.cost.wires import NONE, PARTIAL, Bools, States
 from solver.sharding.problem import Edge, Group, Labels, Node, Part, Send
 from solver.space.fold import Read, Wiring
 

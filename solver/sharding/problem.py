@@ -17,8 +17,8 @@ from dsl.spec import Spec
 from solver.cost.collectives import Floats
 from solver.cost.kinds import Kinds
 from solver.cost.operators import Costing, OperatorStates
-from solver.cost.redistribution import States
 from solver.cost.storage import StorageTable
+from solver.cost.wires import States
 from solver.space.fold import UnitClass, Wiring
 from solver.space.mesh import Split
 

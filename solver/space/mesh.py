@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dsl.spec import Link, Mesh, Spec, SubAxis
+from solver.cost.sends import sending
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Split:
         """The link that transfers between these stages use, the slowest of all that theirs have:
         least bandwidth, then largest latency. None where there is one stage."""
         kinds = sorted({self.kinds[stage] for stage in stages})
-        links = [part.links[kind] for kind in kinds for part in self.pipeline]
+        links = [sending(part.links[kind]) for kind in kinds for part in self.pipeline]
         return min(links, key=lambda x: (x.bandwidth, -x.latency), default=None)
 
 

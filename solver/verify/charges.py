@@ -8,6 +8,7 @@ from dsl.spec import SubAxis
 from solver.verify import collectives
 from solver.verify.collectives import Collective
 from solver.verify.figures import Call, Phase
+from solver.verify.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +36,10 @@ class Cause:
 
 
 def communicate(
-    cause: Cause,
-    collective: Collective,
-    parts: tuple[SubAxis, ...],
-    size: float,
-    microbatches: int,
+    plan: Plan, cause: Cause, collective: Collective, parts: tuple[SubAxis, ...], size: float
 ) -> Charge:
     """The charge of one collective on activations, once per micro-batch."""
-    duration = collectives.seconds(collective, size, parts)
+    duration = collectives.seconds(collective, size, parts, plan.spec.mesh.device)
     call = Call(
         operator=cause.operator,
         tensor=cause.tensor,
@@ -50,7 +47,7 @@ def communicate(
         collective=collective,
         axes=tuple(part.name for part in parts),
         bytes=size,
-        count=microbatches,
+        count=plan.frame.microbatches,
         seconds=duration,
     )
     return Charge(cause.unit, cause.phase, duration, call, repeats=cause.phase == "F")

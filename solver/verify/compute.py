@@ -1,14 +1,15 @@
-"""Time of operators by the roofline, and the all-reduces of `across` (section 5)."""
+"""Time of operators, and the all-reduces of `across` (section 5)."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
 
-from dsl.formula import Formula
-from dsl.spec import Operator, Variant
+from dsl.resolve.physics_names import is_described
+from dsl.spec import Gradient, Operator, Variant
 from solver.verify.charges import Cause, Charge, communicate
 from solver.verify.figures import Phase
+from solver.verify.kernels import Work, kernel_seconds
 from solver.verify.plan import Plan
 from solver.verify.wiring import Read
 
@@ -19,12 +20,12 @@ def operator_charges(plan: Plan, operator: Operator) -> Iterator[Charge]:
     if variant is not None:
         yield from _measured(plan, operator, variant)
         return
-    forward = _roofline(plan, operator, operator.forward_flops, operator.forward_traffic)
+    forward = _seconds(plan, operator)
     yield Charge(operator.unit, "F", forward, repeats=True)
     for gradient in operator.gradients:
         tensor = plan.spec.graph.tensors[operator.inputs[gradient.operand].tensor]
         phase: Phase = "W" if tensor.role == "parameter" else "B"
-        duration = _roofline(plan, operator, gradient.flops, gradient.traffic)
+        duration = _seconds(plan, operator, gradient)
         yield Charge(operator.unit, phase, duration)
     yield from _across(plan, operator)
 
@@ -39,9 +40,9 @@ def beside(plan: Plan, read: Read) -> dict[Phase, float]:
     all_read = sum(n for n, role in zip(elements, roles, strict=True) if role == "parameter")
     part = math.prod(d.size for d in tensors[read.use.tensor].dims) / all_read
     found: dict[Phase, float] = {"F": 0.0, "B": 0.0, "W": 0.0}
-    found["F"] = part * _roofline(plan, operator, operator.forward_flops, operator.forward_traffic)
+    found["F"] = part * _seconds(plan, operator)
     for gradient in operator.gradients:
-        spent = _roofline(plan, operator, gradient.flops, gradient.traffic)
+        spent = _seconds(plan, operator, gradient)
         if gradient.operand == read.operand:
             found["W"] += spent
         elif roles[gradient.operand] != "parameter":
@@ -57,18 +58,24 @@ def _measured(plan: Plan, operator: Operator, variant: Variant) -> Iterator[Char
         yield Charge(operator.unit, "B", variant.recompute_forward)
 
 
-def _roofline(plan: Plan, operator: Operator, flops: Formula, traffic: Formula) -> float:
-    """Seconds of one phase: the slowest of arithmetic, traffic and launch (0 for no work)."""
+def _seconds(plan: Plan, operator: Operator, gradient: Gradient | None = None) -> float:
+    """Seconds of the forward, or of one gradient (0 for no work)."""
     sizes = plan.shardings[operator.name].sizes
-    work, moved = flops.evaluate(sizes), traffic.evaluate(sizes)
-    if work == 0 and moved == 0:
+    flops, traffic = operator.forward_flops, operator.forward_traffic
+    if gradient is not None:
+        flops, traffic = gradient.flops, gradient.traffic
+    done, moved = flops.evaluate(sizes), traffic.evaluate(sizes)
+    if done == 0 and moved == 0:
         return 0.0
-    device = plan.spec.mesh.device
+    device, train = plan.spec.mesh.device, plan.spec.train
+    if is_described(device.physics):
+        operand = None if gradient is None else gradient.operand
+        work = Work(operator, operand, sizes, done, moved)
+        return kernel_seconds(work, plan.spec.graph.tensors, device, train)
     slowest = max(moved / device.memory_bandwidth, device.launch)
     if operator.engine == "vector":
         return slowest
-    rate = device.flops[plan.spec.train.precision.computes] * operator.efficiency
-    return max(work / rate, slowest)
+    return max(done / (device.flops[train.precision.computes] * operator.efficiency), slowest)
 
 
 def _across(plan: Plan, operator: Operator) -> Iterator[Charge]:
@@ -81,4 +88,4 @@ def _across(plan: Plan, operator: Operator) -> Iterator[Charge]:
         size = formula.evaluate(sharding.sizes)
         for phase in phases:
             cause = Cause(operator.unit, operator.name, None, phase)
-            yield communicate(cause, "all_reduce", parts, size, plan.frame.microbatches)
+            yield communicate(plan, cause, "all_reduce", parts, size)

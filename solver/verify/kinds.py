@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 
 from dsl.spec import Link, Mesh, SubAxis
 
@@ -40,3 +41,15 @@ def _number(digits: Sequence[int], parts: Sequence[SubAxis]) -> int:
 def slowest(links: Sequence[Link]) -> Link:
     """The link of least bandwidth; among equals the one of largest latency."""
     return min(links, key=lambda link: (link.bandwidth, -link.latency))
+
+
+def sending(link: Link) -> Link:
+    """The link as a message between two devices finds it: what it states of sends, if it does.
+    Where links join pairs of devices, two find what rings between them do."""
+    stated = link.physics
+    if "send_s" not in stated:
+        return link
+    rings = {int(k.removeprefix("rings_")): v for k, v in stated.items() if k.startswith("rings_")}
+    share = rings[2] / rings[max(rings)] if rings else 1.0
+    rate = stated["bandwidth_bytes_per_s"] * share * stated["send_efficiency"]
+    return replace(link, latency=stated["send_s"], bandwidth=rate)

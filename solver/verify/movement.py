@@ -78,4 +78,4 @@ def keep_sums(made: Layout, used: Layout) -> Layout:
 def _move(plan: Plan, cause: Cause, before: Layout, after: Layout) -> Iterator[Charge]:
     tensor = plan.spec.graph.tensors[cause.tensor or ""]
     for step in redistribute(tensor, before, after, plan.frame):
-        yield communicate(cause, step.collective, step.parts, step.bytes, plan.frame.microbatches)
+        yield communicate(plan, cause, step.collective, step.parts, step.bytes)

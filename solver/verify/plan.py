@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from dsl.spec import Link, Operator, Spec, SubAxis, Unit, Variant
 from solver.verify.decisions import Decisions
-from solver.verify.kinds import slowest
+from solver.verify.kinds import sending, slowest
 from solver.verify.layouts import (
     PARTIAL,
     Frame,
@@ -116,7 +116,9 @@ def join(proposal: Proposal) -> Plan:
     turn_of = {unit.name: chosen[unit.operators[0]].turn for unit in graph.units}
     kinds = tuple(min(kinds) for kinds in proposal.kinds)
     across = proposal.pipeline
-    links = tuple(slowest([part.links[kind] for part in across]) for kind in kinds if across)
+    links = tuple(
+        slowest([sending(part.links[kind]) for part in across]) for kind in kinds if across
+    )
     found = {name: number(proposal.places, stage_of[name], turn_of[name]) for name in stage_of}
     return Plan(
         spec=proposal.spec,

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from dsl.resolve.physics_names import is_described
 from dsl.spec import SubAxis
 from solver.verify import collectives
 from solver.verify.charges import Charge
 from solver.verify.collectives import Collective
 from solver.verify.compute import beside
 from solver.verify.figures import Call, Phase
+from solver.verify.kernels import update_bandwidth
 from solver.verify.layouts import NONE, PARTIAL, Layout, dimension_layout, product, ways
 from solver.verify.plan import Plan
 
@@ -123,14 +125,20 @@ def _bucket(
     size: float,
     cover: float,
 ) -> Charge:
-    duration = collectives.seconds(collective, size, parts, bucketed=True)
+    duration = collectives.seconds(collective, size, parts, plan.spec.mesh.device, bucketed=True)
     axes = tuple(part.name for part in parts)
     count, overlap = plan.frame.microbatches, plan.spec.train.overlap
     call = Call(held.name, held.name, phase, collective, axes, size, count, duration)
     if overlap != "scheduled":
         return Charge(held.unit, phase, duration * (1 - overlap), call)
-    left = max(0.0, duration - cover)
+    left = max(0.0, duration - cover) + _slow_down(plan) * min(duration, cover)
     return Charge(held.unit, phase, left, replace(call, exposed=left))
+
+
+def _slow_down(plan: Plan) -> float:
+    """What compute loses per second of a collective beside it: nothing on an ideal device."""
+    physics = plan.spec.mesh.device.physics
+    return physics["overlap_slowdown"] if is_described(physics) else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +164,7 @@ def step_cost(plan: Plan, held: Holding) -> StepCost:
     reduce = seen * sum(call.seconds for call in reductions)
     gather = seen * sum(call.seconds for call in gathers)
     traffic = plan.spec.train.optimizer.traffic_bytes * held.elements / product(held.optimizer)
-    update = traffic / plan.spec.mesh.device.memory_bandwidth + sum(call.seconds for call in tied)
+    update = traffic / update_bandwidth(plan.spec.mesh.device) + sum(call.seconds for call in tied)
     calls = (*reductions, *gathers, *tied)
     if len(plan.wiring.readers[held.name]) > 1:
         return StepCost(0.0, reduce + update + gather, 0.0, calls)
@@ -168,22 +176,24 @@ def _reductions(plan: Plan, held: Holding) -> Iterator[Call]:
     late = tuple(part for part in held.optimizer if part not in held.gradients)
     scattered = tuple(part for part in held.reduced if part in late)
     if scattered:
-        yield _once(held, "reduce_scatter", scattered, size)
+        yield _once(plan, held, "reduce_scatter", scattered, size)
     size /= product(late)
     summed = tuple(part for part in held.reduced if part not in held.optimizer)
     if summed:
-        yield _once(held, "all_reduce", summed, size)
+        yield _once(plan, held, "all_reduce", summed, size)
 
 
 def _gather_updated(plan: Plan, held: Holding) -> Iterator[Call]:
     gathered = tuple(part for part in held.optimizer if part not in held.weights)
     if gathered:
         size = held.elements * plan.spec.train.precision.parameter_bytes / product(held.weights)
-        yield _once(held, "all_gather", gathered, size)
+        yield _once(plan, held, "all_gather", gathered, size)
 
 
-def _once(held: Holding, collective: Collective, parts: tuple[SubAxis, ...], size: float) -> Call:
-    duration = collectives.seconds(collective, size, parts, bucketed=True)
+def _once(
+    plan: Plan, held: Holding, collective: Collective, parts: tuple[SubAxis, ...], size: float
+) -> Call:
+    duration = collectives.seconds(collective, size, parts, plan.spec.mesh.device, bucketed=True)
     axes = tuple(part.name for part in parts)
     return Call(held.name, held.name, "step", collective, axes, size, 1, duration)
 

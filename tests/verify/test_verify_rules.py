@@ -13,7 +13,8 @@ from solver.verify.redistribution import redistribute
 from tests.verify.build import Net, mesh, mlp, spec
 from tests.verify.choose import choose, in_order
 
-PARTS = mesh(node=2, gpu=4).parts  # node.0 on the slow link, gpu.0 and gpu.1 on the fast one
+MESH = mesh(node=2, gpu=4)
+PARTS = MESH.parts  # node.0 on the slow link, gpu.0 and gpu.1 on the fast one
 FRAME = Frame(PARTS, 1)
 
 
@@ -34,12 +35,12 @@ def calls(figures: Figures, *, phase: str, operator: str | None = None) -> list[
     ],
 )
 def test_collective_over_two_links(collective: Collective, expected: float) -> None:
-    assert seconds(collective, 1e6, PARTS) == pytest.approx(expected)
+    assert seconds(collective, 1e6, PARTS, MESH.device) == pytest.approx(expected)
 
 
 def test_bucketed_collectives_pay_no_latency_and_nothing_costs_nothing() -> None:
-    assert seconds("all_gather", 1e6, PARTS, bucketed=True) == pytest.approx(200e-6)
-    assert seconds("all_reduce", 1e6, ()) == 0
+    assert seconds("all_gather", 1e6, PARTS, MESH.device, bucketed=True) == pytest.approx(200e-6)
+    assert seconds("all_reduce", 1e6, (), MESH.device) == 0
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ Floats = float | npt.NDArray[np.float64]
 Kernel = Literal["flash", "unfused"]
 Phase = Literal["forward", "backward"]
 
-_ROW = 128.0  # queries (forward) or keys (backward) of one row of tiles
+ROW = 128.0  # queries (forward) or keys (backward) of one row of tiles
 _PASSES = {"forward": 9.0, "backward": 11.0}  # bytes per score: softmax, dropout and its mask
 
 
@@ -71,15 +71,36 @@ def _flash(
         products = 2.0 * (3 * head_dim + 2 * value_dim)
     kept = 0.5 if causal else 1.0
     work = kept * products * batch * heads * seq_q * seq_k
-    longest = products * _ROW * (seq_k if phase == "forward" else seq_q)
-    width = min(1.0, max(head_dim, value_dim) / 128.0)
-    shape: float = width ** device.number("attention_narrow_power")
-    if head_dim != value_dim:
+    longest = products * ROW * (seq_k if phase == "forward" else seq_q)
+    return fused_seconds(
+        work, longest, max(head_dim, value_dim), head_dim == value_dim, device, phase
+    )
+
+
+def fused_seconds(
+    work: Floats,
+    longest: Floats,
+    width: float,
+    is_even: bool,
+    device: DevicePhysics,
+    phase: Phase,
+) -> Floats:
+    """Seconds of a fused kernel that does `work` FLOP, of which `longest` in its longest row of
+    tiles; `width` of the wider of keys and values, which `is_even` says are alike."""
+    shape: float = min(1.0, width / 128.0) ** device.number("attention_narrow_power")
+    if not is_even:
         shape = shape * device.number("attention_wide_head")
-    rate = device.peak_flop_per_s("bf16") * device.number(f"attention_efficiency_{phase}") * shape
+    rate = (
+        attention_peak_flop_per_s(device) * device.number(f"attention_efficiency_{phase}") * shape
+    )
     units = device.number("sm_count")
     compute = (work + device.number("attention_tail") * units * longest) / rate
     return compute + device.number("launch_s")
+
+
+def attention_peak_flop_per_s(device: DevicePhysics) -> float:
+    """Attention cores compute at 16 bits, whatever the products do."""
+    return device.peak_flop_per_s("bf16" if device.computes("bf16") else "fp16")
 
 
 def _unfused(

@@ -10,11 +10,12 @@ from typing import Literal
 
 import numpy as np
 
-from solver.cost.physics.exchange import all_to_all_seconds, send_seconds
+from solver.cost.physics.exchange import exchange_line, send_line
+from solver.cost.physics.lines import chosen_seconds, fastest_seconds
 from solver.cost.physics.links import Fabric, Floats, Number
-from solver.cost.physics.ring import ring_seconds
-from solver.cost.physics.switch_reduction import switch_reduction_seconds
-from solver.cost.physics.tree import tree_seconds
+from solver.cost.physics.ring import ring_lines
+from solver.cost.physics.switch_reduction import switch_line
+from solver.cost.physics.tree import tree_lines
 
 Kind = Literal["all_reduce", "all_gather", "reduce_scatter", "all_to_all", "send"]
 KINDS: tuple[Kind, ...] = ("all_reduce", "all_gather", "reduce_scatter", "all_to_all", "send")
@@ -34,17 +35,18 @@ def collective_seconds(
     (eight data-parallel groups of one rank per node: `groups` 8). A node is what the inner link
     joins: 72 devices in a rack-wide domain. A single rank needs no time.
     """
-    way = (size_bytes, ranks_per_node, nodes, groups, fabric)
+    group = (ranks_per_node, nodes, groups, fabric)
     if kind == "all_reduce":
-        seconds = np.minimum(ring_seconds(2, *way), tree_seconds(*way))
-        seconds = np.minimum(seconds, switch_reduction_seconds(*way))
+        ring = chosen_seconds(ring_lines(2, *group), size_bytes)
+        others = (*tree_lines(*group), switch_line(*group))
+        seconds = np.minimum(ring, fastest_seconds(others, size_bytes))
     elif kind in ("all_gather", "reduce_scatter"):
-        seconds = ring_seconds(1, *way)
+        seconds = chosen_seconds(ring_lines(1, *group), size_bytes)
     elif kind == "all_to_all":
-        seconds = all_to_all_seconds(*way)
+        seconds = fastest_seconds((exchange_line(*group),), size_bytes)
     else:
-        inside = send_seconds(size_bytes, False, groups, fabric)
-        between = send_seconds(size_bytes, True, groups, fabric)
+        inside = fastest_seconds((send_line(False, groups, fabric),), size_bytes)
+        between = fastest_seconds((send_line(True, groups, fabric),), size_bytes)
         seconds = np.where(np.asarray(nodes) > 1, between, inside)
     alone = np.asarray(ranks_per_node) * np.asarray(nodes) <= 1
     result: Floats = np.where(alone, 0.0, seconds)

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from solver.cost.physics.links import COPY_PASSES, Fabric, Floats, Number, ring_share
+from solver.cost.physics.lines import Line, line
+from solver.cost.physics.links import COPY_PASSES, Fabric, Number, ring_share
 
 
-def all_to_all_seconds(
-    size_bytes: Number, ranks_per_node: Number, nodes: Number, groups: Number, fabric: Fabric
-) -> Floats:
-    """`size_bytes` is the buffer of one rank, its own share included."""
+def exchange_line(ranks_per_node: Number, nodes: Number, groups: Number, fabric: Fabric) -> Line:
+    """All-to-all; its bytes are the buffer of one rank, its own share included."""
     local = np.asarray(ranks_per_node, dtype=np.float64)
     ranks = local * nodes
     inner_rate = (
@@ -24,20 +23,19 @@ def all_to_all_seconds(
     )
     rank_network = fabric.network_rate(local, groups) / local
     outer_rate = rank_network * fabric.outer.number("exchange_efficiency")
-    inner = np.asarray(size_bytes) * (local - 1) / ranks / inner_rate
-    outer = np.asarray(size_bytes) * (ranks - local) / ranks / outer_rate
-    copy = np.asarray(size_bytes) / ranks * COPY_PASSES / fabric.memory_bytes_per_s
+    inner = (local - 1) / ranks / inner_rate
+    outer = (ranks - local) / ranks / outer_rate
+    copy = COPY_PASSES / (ranks * fabric.memory_bytes_per_s)
     start = np.where(
         np.asarray(nodes) > 1,
         fabric.outer.number("exchange_s")
         + (ranks - local) * fabric.outer.number("exchange_message_s"),
         fabric.inner.number("exchange_s"),
     )
-    seconds: Floats = start + np.maximum(inner, outer) + copy
-    return seconds
+    return line(start, np.maximum(inner, outer) + copy)
 
 
-def send_seconds(size_bytes: Number, between_nodes: bool, groups: Number, fabric: Fabric) -> Floats:
+def send_line(between_nodes: bool, groups: Number, fabric: Fabric) -> Line:
     """One rank to one other; `groups` such pairs share the network cards of a node."""
     link = fabric.outer if between_nodes else fabric.inner
     rate = (
@@ -45,6 +43,4 @@ def send_seconds(size_bytes: Number, between_nodes: bool, groups: Number, fabric
         if between_nodes
         else link.bandwidth_bytes_per_s * ring_share(link, np.asarray(2.0))
     )
-    start = link.number("send_s")
-    seconds: Floats = start + np.asarray(size_bytes) / (rate * link.number("send_efficiency"))
-    return seconds
+    return line(link.number("send_s"), 1 / (rate * link.number("send_efficiency")))

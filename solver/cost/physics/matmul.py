@@ -38,11 +38,13 @@ def matmul_seconds(
     precision: str,
     batch: Floats = 1.0,
     result_bytes: float = 2.0,
+    whole_tiles: bool = True,
 ) -> Floats:
     """Seconds of `batch` products [m, k] x [k, n].
 
     `result_bytes` are moved per element of the result: 2 to write bf16, 8 to read, add to and
-    write an fp32 gradient.
+    write an fp32 gradient. Without `whole_tiles` work is not rounded up to tiles and waves: a lower
+    bound that is concave in every size.
     """
     sizes = np.broadcast_arrays(m, n, k, batch)
     m_, n_, k_, b_ = (np.asarray(size, dtype=np.float64)[..., None] for size in sizes)
@@ -54,9 +56,12 @@ def matmul_seconds(
     loss = 1 + device.number("tile_loss_elements") * (1 / tile_m + 1 / tile_n - _LARGEST)
     steps = k_ / split + device.number("tile_ramp_elements")
     per_tile = 2 * tile_m * tile_n * steps * loss * units / rate
-    full = b_ * np.ceil(m_ / tile_m) * np.ceil(n_ / tile_n) * split / units
-    rounding = device.number("wave_rounding")
-    waves = np.maximum(1.0, full + rounding * (np.ceil(full) - full))
+    if whole_tiles:
+        full = b_ * np.ceil(m_ / tile_m) * np.ceil(n_ / tile_n) * split / units
+        full = full + device.number("wave_rounding") * (np.ceil(full) - full)
+    else:
+        full = b_ * m_ / tile_m * n_ / tile_n * split / units
+    waves = np.maximum(1.0, full)
     results = b_ * m_ * n_
     exposed = device.number("epilogue_exposed") * result_bytes + np.where(split > 1, 4 * split, 0)
     compute = np.min(waves * per_tile + exposed * results / bandwidth, axis=-1)

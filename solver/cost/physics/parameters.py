@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from dsl.resolve.library import Hardware, library_hardware
+from dsl.spec import Device, Link
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,9 +100,16 @@ def _hardware() -> Hardware:
 @cache
 def device_physics(name: str) -> DevicePhysics:
     """The device of that name in the library; KeyError where there is none."""
-    device = _hardware().devices[name]
-    links = tuple(
-        LinkPhysics(link.name, link.among, link.physics["bandwidth_bytes_per_s"], link.physics)
-        for link in device.links
-    )
-    return DevicePhysics(name, device.physics, links)
+    return physics_of(_hardware().devices[name])
+
+
+def physics_of(device: Device) -> DevicePhysics:
+    """What a device and its links state."""
+    links = tuple(link_physics(link) for link in device.links)
+    return DevicePhysics(device.name, device.physics, links)
+
+
+def link_physics(link: Link) -> LinkPhysics:
+    """What a link states."""
+    bandwidth = link.physics["bandwidth_bytes_per_s"]
+    return LinkPhysics(link.name, link.among, bandwidth, link.physics)

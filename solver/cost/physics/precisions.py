@@ -24,8 +24,8 @@ def is_quantised(precision: str) -> bool:
 
 
 def element_bytes(precision: str) -> float:
-    """Bytes of one operand element."""
-    return _BYTES[units(precision)]
+    """Bytes of one operand element: two, where a library names a precision of its own."""
+    return _BYTES.get(units(precision), 2.0)
 
 
 def peak_flop_per_s(device: DevicePhysics, precision: str) -> float:

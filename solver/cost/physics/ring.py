@@ -12,33 +12,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from solver.cost.physics.links import COPY_PASSES, Fabric, Floats, Number
+from solver.cost.physics.lines import Line
+from solver.cost.physics.links import COPY_PASSES, Fabric, Number
 from solver.cost.physics.protocols import PROTOCOLS, latency_seconds, ring_rate
 
 
-def ring_seconds(
-    rounds: int,
-    size_bytes: Number,
-    ranks_per_node: Number,
-    nodes: Number,
-    groups: Number,
-    fabric: Fabric,
-) -> Floats:
-    """`rounds` 1: all-gather or reduce-scatter; 2: all-reduce; of `size_bytes` in all."""
+def ring_lines(
+    rounds: int, ranks_per_node: Number, nodes: Number, groups: Number, fabric: Fabric
+) -> tuple[Line, ...]:
+    """A way per protocol. `rounds` 1: all-gather or reduce-scatter; 2: all-reduce."""
     ranks = np.asarray(ranks_per_node, dtype=np.float64) * nodes
     crosses = np.asarray(nodes) > 1
     steps = np.where(crosses, rounds * (ranks - 1) * fabric.outer.number("ring_step_s"), 0.0)
     outer_hops = rounds * (np.asarray(nodes, dtype=np.float64) - 1)
     inner_hops = rounds * (ranks - 1) - outer_hops
-    wire_bytes = rounds * (ranks - 1) / ranks * size_bytes
-    copy = np.asarray(size_bytes) / ranks * COPY_PASSES / fabric.memory_bytes_per_s
-    expected, taken = np.asarray(np.inf), np.asarray(np.inf)
+    copy = COPY_PASSES / (ranks * fabric.memory_bytes_per_s)
+    found = []
     for protocol in PROTOCOLS:
         rate = ring_rate(protocol, ranks_per_node, nodes, groups, fabric)
         latency = latency_seconds(protocol, inner_hops, outer_hops, fabric)
         slow = latency if protocol == "ll" else np.maximum(latency, steps)
-        better = latency + wire_bytes / rate < expected
-        taken = np.where(better, slow + wire_bytes / rate, taken)
-        expected = np.where(better, latency + wire_bytes / rate, expected)
-    seconds: Floats = taken + copy
-    return seconds
+        found.append(Line(latency, slow, rounds * (ranks - 1) / ranks / rate + copy))
+    return tuple(found)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from solver.cost.physics.links import Fabric, Floats, Number
+from solver.cost.physics.lines import Line, line
+from solver.cost.physics.links import Fabric, Number
 from solver.cost.physics.tree import crossing_rate, depth
 
 # The tree between nodes keeps this share of half the network (NCCL's tuner: 160 of 200 GB/s); of
@@ -17,16 +18,11 @@ from solver.cost.physics.tree import crossing_rate, depth
 TREE_SHARE = 0.8
 
 
-def switch_reduction_seconds(
-    size_bytes: Number, ranks_per_node: Number, nodes: Number, groups: Number, fabric: Fabric
-) -> Floats:
-    """All-reduce of `size_bytes`; infinite where the switch cannot add."""
+def switch_line(ranks_per_node: Number, nodes: Number, groups: Number, fabric: Fabric) -> Line:
+    """All-reduce; a start of infinity where the switch cannot add."""
     efficiency = fabric.inner.number("switch_reduction_efficiency")
     ranks = np.asarray(ranks_per_node, dtype=np.float64)
-    if efficiency == 0:
-        shape = np.broadcast_shapes(*(np.shape(v) for v in (size_bytes, ranks, nodes, groups)))
-        return np.full(shape, np.inf)
-    inner = fabric.inner.bandwidth_bytes_per_s * efficiency * ranks / (ranks + 1)
+    inner = fabric.inner.bandwidth_bytes_per_s * max(efficiency, 1e-9) * ranks / (ranks + 1)
     share = np.where(np.asarray(nodes) > 2, TREE_SHARE / 2, 1.0)
     network = share * crossing_rate(ranks, nodes, groups, fabric)
     outer_hops = 2 * depth(nodes)
@@ -36,6 +32,5 @@ def switch_reduction_seconds(
         + outer_hops * fabric.outer.number("hop_simple_s")
         + np.where(crosses, fabric.outer.number("switch_tree_s"), 0.0)
     )
-    seconds = latency + np.asarray(size_bytes) / np.minimum(inner, network)
-    usable: Floats = np.where(ranks > 2, seconds, np.inf)
-    return usable
+    usable = (ranks > 2) & (efficiency > 0)
+    return line(np.where(usable, latency, np.inf), 1 / np.minimum(inner, network))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from solver.cost.physics.lines import Line, line
 from solver.cost.physics.links import Fabric, Floats, Number
 from solver.cost.physics.protocols import Protocol, latency_seconds
 
@@ -32,18 +33,17 @@ def crossing_rate(ranks_per_node: Number, nodes: Number, groups: Number, fabric:
     return crossing
 
 
-def tree_seconds(
-    size_bytes: Number, ranks_per_node: Number, nodes: Number, groups: Number, fabric: Fabric
-) -> Floats:
-    """All-reduce of `size_bytes`."""
+def tree_lines(
+    ranks_per_node: Number, nodes: Number, groups: Number, fabric: Fabric
+) -> tuple[Line, ...]:
+    """All-reduce, a way per protocol."""
     inner = fabric.ring_rate(ranks_per_node) * fabric.inner.number("tree_efficiency")
     chain = np.where(np.asarray(ranks_per_node) > 1, inner, np.inf)
     rate = np.minimum(chain, crossing_rate(ranks_per_node, nodes, groups, fabric) / 2)
     local = np.asarray(ranks_per_node, dtype=np.float64)
     inner_hops = 2 * (np.minimum(local, BOARD) - 1 + depth(np.ceil(local / BOARD)))
     outer_hops = 2 * depth(nodes)
-    best = np.asarray(np.inf)
-    for protocol, share in SHARES:
-        latency = latency_seconds(protocol, inner_hops, outer_hops, fabric)
-        best = np.minimum(best, latency + np.asarray(size_bytes) / (rate * share))
-    return best
+    return tuple(
+        line(latency_seconds(protocol, inner_hops, outer_hops, fabric), 1 / (rate * share))
+        for protocol, share in SHARES
+    )
