@@ -1,4 +1,5 @@
-"""`mmp import hf CONFIG.json`: models of other programs as `.mmp` libraries."""
+"""`mmp import hf CONFIG.json` and `mmp import torch MODULE:FUNCTION`: models of other programs as
+`.mmp` libraries."""
 
 from __future__ import annotations
 
@@ -35,6 +36,53 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "folder's name)",
     )
     hf.set_defaults(run=run)
+    _add_torch(kinds)
+
+
+def _add_torch(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    torch = kinds.add_parser(
+        "torch",
+        help="a PyTorch module, exported on the meta device",
+        description="Write a model library from a PyTorch module. FUNCTION takes nothing and "
+        "returns the module and a tuple of example inputs; it is called with the meta device as "
+        "default, so no weight is made. Of layers that are alike, two are exported.",
+    )
+    torch.add_argument(
+        "target",
+        metavar="MODULE:FUNCTION",
+        help="the function, in a module that can be imported from here, or in a file: net.py:build",
+    )
+    torch.add_argument(
+        "-o", dest="output", metavar="MODEL.mmp", type=Path, help="write here, not to the output"
+    )
+    torch.add_argument("--name", type=_name, help="the model's name (default: the function's)")
+    torch.set_defaults(run=run_torch)
+
+
+def run_torch(arguments: argparse.Namespace) -> ExitCode:
+    """Export the module, write the library."""
+    from solver.cli.diagnostics import report
+    from solver.cli.exit_codes import CommandError
+    from solver.cli.files import check_writable, write_whole
+    from solver.importing.torch.library import TraceError, library
+
+    if arguments.output is not None:
+        check_writable(arguments.output)
+    name = arguments.name or arguments.target.rpartition(":")[2] or "imported"
+    try:
+        text = library(arguments.target, name).text
+    except TraceError as error:
+        report(error.diagnostics, error.sources)
+        return ExitCode.REJECTED
+    except ImportError as error:
+        raise CommandError(
+            "import torch needs PyTorch: pip install 'mmp[torch]'", ExitCode.USAGE
+        ) from error
+    if arguments.output is None:
+        streams.write_data(text)
+    else:
+        write_whole(arguments.output, text)
+    return ExitCode.DONE
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:

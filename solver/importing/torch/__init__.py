@@ -1,0 +1,1 @@
+"""PyTorch modules as `.mmp` libraries: exported on the meta device, read as index expressions."""
