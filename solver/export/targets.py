@@ -35,6 +35,7 @@ class Target:
 TARGETS: tuple[Target, ...] = (
     Target("perfetto", "solver.export.perfetto", "the timeline as a Chrome trace"),
     Target("jax", "solver.export.jax", "a mesh and a PartitionSpec for every tensor"),
+    Target("megatron", "solver.export.megatron", "the flags of Megatron-LM"),
 )
 """In the order in which `mmp export --help` lists them."""
 

@@ -1,0 +1,56 @@
+"""Which of the schedules that frameworks have built in a plan's order is, if any."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from solver.export.saved import SavedPlan
+from solver.verify.chunk_families import departures
+from solver.verify.families import order_violations
+from solver.verify.figures import Action, Edge, StageTime
+from solver.verify.plan import Plan
+from solver.verify.simulate import by_stage
+from solver.verify.stage_time import stage_edges
+from solver.verify.virtual_stages import renumbered
+
+Name = Literal["accumulation", "one_f_one_b", "gpipe", "interleaved"]
+PLACE = ("pipeline", "schedule")
+"""Where the document has the order."""
+
+
+def built_in(saved: SavedPlan) -> Name | None:
+    """`accumulation`: one stage, micro-batches one by one. The others as the language names them.
+    None where the order is another, or weight gradients run apart from their backwards."""
+    plan = saved.plan
+    rows = stage_rows(plan)
+    if plan.stages == 1:
+        batches = [action.microbatch for action in rows[0]]
+        return "accumulation" if batches == sorted(batches) else None
+    if not all(saved.document["pipeline"]["fused"]):
+        return None
+    if len(plan.places) > plan.stages:
+        return "interleaved" if _is_interleaved(plan, rows) else None
+    times = [StageTime(0.0, 0.0, 0.0, 0.0, True) for _ in plan.places]
+    edges, count = stage_edges(plan), plan.frame.microbatches
+    for name in ("one_f_one_b", "gpipe"):
+        if _is_chain(edges, plan) and not any(order_violations(name, rows, times, edges, count)):
+            return "one_f_one_b" if name == "one_f_one_b" else "gpipe"
+    return None
+
+
+def stage_rows(plan: Plan) -> tuple[tuple[Action, ...], ...]:
+    """The actions of every stage as they run; their stages are virtual stages."""
+    actions = renumbered(plan.decisions.schedule, plan.places)
+    return by_stage(actions, plan.stages, plan.places)
+
+
+def _is_chain(edges: tuple[Edge, ...], plan: Plan) -> bool:
+    """Values pass from each chunk to the next alone."""
+    pairs = [(edge.source, edge.target) for edge in edges]
+    return pairs == [(chunk, chunk + 1) for chunk in range(len(plan.places) - 1)]
+
+
+def _is_interleaved(plan: Plan, rows: tuple[tuple[Action, ...], ...]) -> bool:
+    orders = [[(a.stage, a.microbatch, a.phase) for a in row] for row in rows]
+    pairs = [(edge.source, edge.target) for edge in stage_edges(plan)]
+    return not any(departures("interleaved", plan.stages, plan.places, pairs, orders))
