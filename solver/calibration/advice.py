@@ -17,6 +17,7 @@ def advice(number: Fitted) -> str:
     subject = number.parameter.subject
     return {
         "compute": "large micro-batches and long sequences on devices of one node",
+        "attention": "long sequences of few layers",
         "memory": "a model without tensor parallelism and with short sequences",
         "launch": "a small model with one sample per micro-batch",
         "bandwidth": f"more collectives over {subject}: a smaller batch, or tensor parallelism "

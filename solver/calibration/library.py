@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dsl.resolve.physics_names import is_described
 from dsl.spec import Device, Link
 from solver.calibration.calibrate import Calibration
 from solver.calibration.fit import Fitted
-from solver.calibration.parameters import What
+from solver.calibration.parameters import What, device_with, numbers_of
 
 GIB = 2.0**30
 UNITS = (
@@ -52,54 +53,55 @@ def library(calibration: Calibration) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _device(device: Device, numbers: Numbers) -> list[str]:
+def _device(library: Device, numbers: Numbers) -> list[str]:
+    own = {k: found for k, found in numbers.items() if k[0] == library.name}
+    device = device_with(library, {found.parameter: found.value for found in own.values()})
+    described = is_described(device.physics)
     lines = [f"device {device.name} {{"]
     for precision, rate in device.flops.items():
         peak = device.physics.get(f"peak_{precision}_flop_per_s", rate)
-        found = numbers.get((device.name, "compute", precision))
-        value = found.value if found else rate
-        lines.append(
-            f"  compute {precision} {peak / 1e12:.6g} TFLOP/s efficiency {value / peak:.6g}"
-            + _comment(found)
-        )
+        line = f"  compute {precision} {peak / 1e12:.6g} TFLOP/s efficiency {rate / peak:.6g}"
+        found = own.get((device.name, "compute", precision))
+        lines.append(line + _comment(None if described else found))
     wire = device.physics.get("memory_bandwidth_bytes_per_s", device.memory_bandwidth)
-    found = numbers.get((device.name, "memory", ""))
-    value = found.value if found else device.memory_bandwidth
     lines.append(
         f"  memory {device.memory_bytes / GIB:.8g} GiB at {wire / 1e9:.6g} GB/s "
-        f"efficiency {value / wire:.6g}" + _comment(found)
+        f"efficiency {device.memory_bandwidth / wire:.6g}"
+        + _comment(None if described else own.get((device.name, "memory", "")))
     )
-    found = numbers.get((device.name, "launch", ""))
-    seconds = found.value if found else device.launch
-    lines.append(f"  launch {seconds * 1e6:.6g} us" + _comment(found))
+    found = own.get((device.name, "launch", ""))
+    lines.append(f"  launch {device.launch * 1e6:.6g} us" + _comment(found))
+    known = {
+        name: x
+        for k, x in own.items()
+        if k[2] == "" or k[1] == "compute"
+        for name in numbers_of(x.parameter)
+    }
     for name, number in device.physics.items():
         if name not in DECLARED and not name.startswith("peak_"):
-            lines.append(f"  {_physics(name, number)}")
+            lines.append(f"  {_physics(name, number)}{_comment(known.get(name))}")
     for link in device.links:
-        lines += _link(link, device.name, numbers)
+        lines += _link(link, own, device.name, described)
     return [*lines, "}"]
 
 
-def _link(link: Link, device: str, numbers: Numbers) -> list[str]:
+def _link(link: Link, own: Numbers, device: str, described: bool) -> list[str]:
     wire = link.physics.get("bandwidth_bytes_per_s", link.bandwidth)
-    rate = numbers.get((device, "bandwidth", link.name))
-    wait = numbers.get((device, "latency", link.name))
+    fitted = [own.get((device, "bandwidth", link.name)), own.get((device, "latency", link.name))]
     among = "" if link.among is None else f" among {link.among}"
     line = (
         f"  link {link.name}{among} : {wire / 1e9:.6g} GB/s "
-        f"latency {(wait.value if wait else link.latency) * 1e6:.6g} us "
-        f"efficiency {(rate.value if rate else link.bandwidth) / wire:.6g}"
+        f"latency {link.latency * 1e6:.6g} us efficiency {link.bandwidth / wire:.6g}"
     )
-    known = [
-        f"{name} {_known(found)}"
-        for name, found in (("efficiency", rate), ("latency", wait))
-        if found
-    ]
-    own = {k: v for k, v in link.physics.items() if k != "bandwidth_bytes_per_s"}
-    above = [f"  // {link.name} fitted: {', '.join(known)}"] if known else []
-    if not own:
+    named = zip(("efficiency", "latency"), fitted, strict=True)
+    words = [f"{name} {_known(found)}" for name, found in named if found]
+    above = [f"  // {link.name} fitted: {', '.join(words)}"] if words and not described else []
+    known = {name: x for x in fitted if x for name in numbers_of(x.parameter)}
+    stated = {k: v for k, v in link.physics.items() if k != "bandwidth_bytes_per_s"}
+    if not stated:
         return [*above, line]
-    return [*above, line + " {", *(f"    {_physics(k, v)}" for k, v in own.items()), "  }"]
+    inside = [f"    {_physics(k, v)}{_comment(known.get(k))}" for k, v in stated.items()]
+    return [*above, line + " {", *inside, "  }"]
 
 
 def _physics(name: str, number: float) -> str:

@@ -7,13 +7,15 @@ positive, with a prior: rates are known to about 30 %, latencies and launches to
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from dsl.resolve.physics_names import is_described
 from dsl.spec import Axis, Device, Link, Spec
 
-What = Literal["compute", "memory", "launch", "bandwidth", "latency", "overlap"]
+What = Literal["compute", "attention", "memory", "launch", "bandwidth", "latency", "overlap"]
 
 RATE_SPREAD = 0.3
 LATENCY_SPREAD = 0.7
@@ -23,7 +25,9 @@ MOST_OVERLAP = 0.99
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One number. `subject` is the precision of `compute` and the name of a link.
+    """One number. `subject` is the precision of `compute` and the name of a link. On a described
+    device it stands for all the numbers that it moves by one factor (`numbers_of`): `attention` is
+    the share of the peak in the forward.
 
     `value` is what the library or the spec says, in SI units; `most` what it cannot exceed (a peak,
     None where none is known); `spread` is the prior's standard deviation of its logarithm.
@@ -43,6 +47,7 @@ class Parameter:
             return "overlap"
         words = {
             "compute": f"compute {self.subject}",
+            "attention": "attention",
             "memory": "memory bandwidth",
             "launch": "launch",
             "bandwidth": f"{self.subject} bandwidth",
@@ -65,32 +70,38 @@ def _of_spec(spec: Spec) -> list[Parameter]:
     found = []
     for device in spec.mesh.kinds:
         known = device.physics
+        peak = known.get(f"peak_{precision}_flop_per_s")
+        wire = known.get("memory_bandwidth_bytes_per_s")
         rows: list[tuple[What, str, float, float | None, float]] = [
-            (
-                "compute",
-                precision,
-                device.flops[precision],
-                known.get(f"peak_{precision}_flop_per_s"),
-                RATE_SPREAD,
-            ),
-            (
-                "memory",
-                "",
-                device.memory_bandwidth,
-                known.get("memory_bandwidth_bytes_per_s"),
-                RATE_SPREAD,
-            ),
+            ("compute", precision, device.flops[precision], peak, RATE_SPREAD),
+            ("memory", "", device.memory_bandwidth, wire, RATE_SPREAD),
             ("launch", "", device.launch, None, LATENCY_SPREAD),
         ]
+        if is_described(known):
+            rows[0] = ("compute", precision, _sustained(device, precision), peak, RATE_SPREAD)
+            rows[1] = ("memory", "", known["memory_efficiency"] * (wire or 0), wire, RATE_SPREAD)
+            core = known["attention_efficiency_forward"]
+            rows.insert(1, ("attention", "", core, 1.0, RATE_SPREAD))
         for link in _used(spec, device):
-            wire = link.physics.get("bandwidth_bytes_per_s")
-            rows.append(("bandwidth", link.name, link.bandwidth, wire, RATE_SPREAD))
-            rows.append(("latency", link.name, link.latency, None, LATENCY_SPREAD))
+            stated, rate, wait = link.physics, link.bandwidth, link.latency
+            top = stated.get("bandwidth_bytes_per_s")
+            if is_described(known):
+                rate, wait = stated["ring_efficiency"] * (top or 0), stated["base_simple_s"]
+            rows.append(("bandwidth", link.name, rate, top, RATE_SPREAD))
+            rows.append(("latency", link.name, wait, None, LATENCY_SPREAD))
         found += [Parameter(device.name, *row) for row in rows if row[2] > 0]
     overlap = spec.train.overlap
     if isinstance(overlap, float) and overlap > 0:
         found.append(Parameter("", "overlap", "", overlap, MOST_OVERLAP, OVERLAP_SPREAD))
     return found
+
+
+def _sustained(device: Device, precision: str) -> float:
+    """FLOP/s of large products on a described device."""
+    share = device.physics.get(f"matmul_efficiency_{precision}")
+    if share is None:
+        return device.flops[precision]
+    return device.physics[f"peak_{precision}_flop_per_s"] * share
 
 
 def _used(spec: Spec, device: Device) -> list[Link]:
@@ -104,7 +115,7 @@ Values = Mapping[Parameter, float]
 
 def with_values(spec: Spec, values: Values) -> Spec:
     """The spec on devices that have these numbers."""
-    kinds = tuple(_device(device, values) for device in spec.mesh.kinds)
+    kinds = tuple(device_with(device, values) for device in spec.mesh.kinds)
     axes = tuple(_axis(axis, spec, values) for axis in spec.mesh.axes)
     changed = replace(spec, mesh=replace(spec.mesh, kinds=kinds, axes=axes))
     for parameter, value in values.items():
@@ -113,16 +124,62 @@ def with_values(spec: Spec, values: Values) -> Spec:
     return changed
 
 
-def _device(device: Device, values: Values) -> Device:
-    own = {(p.what, p.subject): v for p, v in values.items() if p.device == device.name}
-    flops = {name: own.get(("compute", name), rate) for name, rate in device.flops.items()}
-    return replace(
-        device,
-        flops=flops,
-        memory_bandwidth=own.get(("memory", ""), device.memory_bandwidth),
-        launch=own.get(("launch", ""), device.launch),
-        links=tuple(_link(link, device.name, values) for link in device.links),
-    )
+def device_with(device: Device, values: Values) -> Device:
+    """The device with these numbers, and with what it states of kernels and links moved along."""
+    changed = device
+    for parameter, value in values.items():
+        if parameter.device == device.name:
+            changed = _moved(changed, parameter, value / parameter.value)
+    return replace(changed, links=tuple(_link(x, device.name, values) for x in device.links))
+
+
+def _moved(device: Device, parameter: Parameter, ratio: float) -> Device:
+    stated = _scaled(device.physics, numbers_of(parameter), ratio)
+    match parameter.what:
+        case "compute":
+            rate = device.flops[parameter.subject] * ratio
+            rate = min(rate, stated.get(f"peak_{parameter.subject}_flop_per_s", math.inf))
+            return replace(device, flops={**device.flops, parameter.subject: rate}, physics=stated)
+        case "memory":
+            peak = stated.get("memory_bandwidth_bytes_per_s", math.inf)
+            moved = min(peak, device.memory_bandwidth * ratio)
+            return replace(device, memory_bandwidth=moved, physics=stated)
+        case "launch":
+            return replace(device, launch=device.launch * ratio, physics=stated)
+        case _:
+            return replace(device, physics=stated)
+
+
+def numbers_of(parameter: Parameter) -> tuple[str, ...]:
+    """The numbers of a described device or link that a parameter moves, all by one factor."""
+    match parameter.what:
+        case "compute":
+            return (f"matmul_efficiency_{parameter.subject}",)
+        case "attention":
+            return ("attention_efficiency_forward", "attention_efficiency_backward")
+        case "memory":
+            return ("memory_efficiency",)
+        case "launch":
+            return ("launch_s",)
+        case "bandwidth":
+            shares = ("ring", "exchange", "send", "switch_reduction")
+            return tuple(f"{name}_efficiency" for name in shares)
+        case "latency":
+            protocols = ("ll", "ll128", "simple")
+            hops = tuple(f"{part}_{one}_s" for part in ("base", "hop") for one in protocols)
+            return (*hops, "exchange_s", "send_s", "switch_reduction_s", "switch_tree_s")
+        case "overlap":
+            return ()
+
+
+def _scaled(stated: Mapping[str, float], names: Iterable[str], ratio: float) -> Mapping[str, float]:
+    """Shares cannot exceed one."""
+    found = dict(stated)
+    for name in names:
+        if name in found:
+            most = 1.0 if "_efficiency" in name else math.inf
+            found[name] = min(most, found[name] * ratio)
+    return found
 
 
 def _axis(axis: Axis, spec: Spec, values: Values) -> Axis:
@@ -140,9 +197,16 @@ def _axis(axis: Axis, spec: Spec, values: Values) -> Axis:
 
 
 def _link(link: Link, device: str, values: Values) -> Link:
-    own = {(p.what, p.subject): v for p, v in values.items() if p.device == device}
-    return replace(
-        link,
-        bandwidth=own.get(("bandwidth", link.name), link.bandwidth),
-        latency=own.get(("latency", link.name), link.latency),
-    )
+    changed = link
+    for parameter, value in values.items():
+        if (parameter.device, parameter.subject) != (device, link.name):
+            continue
+        ratio = value / parameter.value
+        stated = _scaled(changed.physics, numbers_of(parameter), ratio)
+        if parameter.what == "bandwidth":
+            wire = stated.get("bandwidth_bytes_per_s", math.inf)
+            moved = min(wire, changed.bandwidth * ratio)
+            changed = replace(changed, bandwidth=moved, physics=stated)
+        elif parameter.what == "latency":
+            changed = replace(changed, latency=changed.latency * ratio, physics=stated)
+    return changed
