@@ -9,12 +9,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import ParamSpec, TypeVar
 
 from solver.configuration.cells import RowError
 from solver.configuration.collective_rows import read_collective
+from solver.configuration.configuration import Configuration
 from solver.configuration.price import price
 from solver.configuration.read import read_configuration
+from solver.configuration.settle import in_recipes, whole_recipe
 from solver.configuration.table import Table
 
 PREDICTED = ("predicted_step_time_s", "predicted_peak_mem_gib", "predicted_fits", "why_not")
@@ -22,42 +25,62 @@ PREDICTED_OF_COLLECTIVES = ("predicted_time_us", "why_not")
 GIB = 2**30
 MICRO = 1e6
 
+Cells = tuple[str, ...]
+Given = ParamSpec("Given")
+Found = TypeVar("Found")
+
 
 def price_table(table: Table) -> Table:
-    """Every row with its predictions; columns of these names that it had are replaced."""
-    added = PREDICTED_OF_COLLECTIVES if table.is_of_collectives else PREDICTED
-    columns = tuple(name for name in table.columns if name not in added) + added
-    priced = tuple({**row, **predictions(row, table)} for row in table.rows)
-    return Table(columns, priced, table.remarks)
-
-
-def predictions(row: Mapping[str, str], table: Table) -> Mapping[str, str]:
-    """The cells that a row gains.
+    """Every row with its predictions; columns of these names that it had are replaced.
 
     Whatever a row holds, the others keep their prices: an impossible number that nothing refused
     before ends as its row's reason.
     """
     added = PREDICTED_OF_COLLECTIVES if table.is_of_collectives else PREDICTED
+    columns = tuple(name for name in table.columns if name not in added) + added
+    found = _collectives(table) if table.is_of_collectives else _steps(table)
+    empty = dict.fromkeys(added, "")
+    priced = tuple(
+        {**row, **empty, "why_not": cells}
+        if isinstance(cells, str)
+        else {**row, **dict(zip(added, (*cells, ""), strict=True))}
+        for row, cells in zip(table.rows, found, strict=True)
+    )
+    return Table(columns, priced, table.remarks)
+
+
+def _steps(table: Table) -> list[Cells | str]:
+    """Cells of every row or why there are none; rows of one recipe recompute alike."""
+    read = [_tried(read_configuration, row, table.remarks) for row in table.rows]
+    whole = {_tried(whole_recipe, each) for each in read if not isinstance(each, str)}
+    return [
+        each if isinstance(each, str) else _tried(_step, in_recipes(each, whole)) for each in read
+    ]
+
+
+def _collectives(table: Table) -> list[Cells | str]:
+    return [_tried(_collective, row) for row in table.rows]
+
+
+def _tried(task: Callable[Given, Found], *args: Given.args, **kwargs: Given.kwargs) -> Found | str:
+    """What the task finds, or the reason why it does not."""
     try:
-        cells = _collective(row) if table.is_of_collectives else _step(row, table.remarks)
+        return task(*args, **kwargs)
     except RowError as error:
-        reason = str(error)
+        return str(error)
     except (ArithmeticError, LookupError, ValueError) as error:
-        reason = f"the model cannot price this row ({type(error).__name__}: {error})"
-    else:
-        return dict(zip(added, (*cells, ""), strict=True))
-    return {**dict.fromkeys(added, ""), "why_not": reason}
+        return f"the model cannot price this row ({type(error).__name__}: {error})"
 
 
-def _step(row: Mapping[str, str], remarks: str) -> tuple[str, ...]:
-    found = price(read_configuration(row, remarks))
+def _step(configuration: Configuration) -> Cells:
+    found = price(configuration)
     seconds, peak = found.time.total, found.memory.total_bytes
     if not (math.isfinite(seconds) and math.isfinite(peak)):
         raise RowError("the model cannot price this row (the price is not finite)")
     return f"{seconds:.6g}", f"{peak / GIB:.5g}", str(bool(found.memory.fits))
 
 
-def _collective(row: Mapping[str, str]) -> tuple[str, ...]:
+def _collective(row: Mapping[str, str]) -> Cells:
     found = read_collective(row)
     if isinstance(found, str):
         raise RowError(found)

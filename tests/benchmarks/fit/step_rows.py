@@ -11,6 +11,7 @@ from solver.configuration.cells import RowError, number
 from solver.configuration.configuration import Configuration
 from solver.configuration.read import read_configuration
 from solver.configuration.row_headers import with_common_header
+from solver.configuration.settle import in_recipes, whole_recipe
 from solver.configuration.table import read_table
 
 DATA = Path(__file__).parents[2] / "data" / "published"
@@ -43,9 +44,11 @@ class Unread(NamedTuple):
 
 def read_steps(folder: Path = DATA) -> tuple[tuple[Step, ...], tuple[Unread, ...]]:
     """Every row of the `e2e_*` tables that ran and has a step time."""
-    steps, unread = [], []
+    steps: list[Step] = []
+    unread = []
     for path in sorted(folder.glob("e2e_*.csv")):
         table = read_table(path.read_text(encoding="utf-8"))
+        first = len(steps)
         for cells in table.rows:
             row = with_common_header(cells)
             seconds = number(row, "step_time_s")
@@ -60,6 +63,11 @@ def read_steps(folder: Path = DATA) -> tuple[tuple[Step, ...], tuple[Unread, ...
             kind = kind_of(configuration)
             notes = row.get("notes", "")
             steps.append(Step(row["row_id"], source, kind, configuration, seconds, notes))
+        whole = {whole_recipe(step.configuration) for step in steps[first:]}
+        steps[first:] = [
+            step._replace(configuration=in_recipes(step.configuration, whole))
+            for step in steps[first:]
+        ]
     return tuple(steps), tuple(unread)
 
 
