@@ -14,11 +14,12 @@ _LEVELS = {1: "ZeRO-1", 2: "ZeRO-2", 3: "ZeRO-3"}
 
 def shardings(before: Document, after: Document) -> Iterator[Difference]:
     """Cuts of operators, and the layouts of tensors with several readers."""
-    yield from of_paths("shardings", _cuts(before), _cuts(after))
-    yield from of_paths("shardings", _layouts(before), _layouts(after), "tensor")
+    yield from of_paths("shardings", cuts_of(before), cuts_of(after))
+    yield from of_paths("shardings", layouts_of(before), layouts_of(after), "tensor")
 
 
-def _cuts(document: Document) -> dict[str, str]:
+def cuts_of(document: Document) -> dict[str, str]:
+    """The cuts of every operator in words, with its measured variant."""
     axes = Axes(document)
     return {
         name: (f"as {choice['variant']}, " if "variant" in choice else "")
@@ -27,7 +28,8 @@ def _cuts(document: Document) -> dict[str, str]:
     }
 
 
-def _layouts(document: Document) -> dict[str, str]:
+def layouts_of(document: Document) -> dict[str, str]:
+    """The layout of every tensor with several readers, in words."""
     axes = Axes(document)
     found = {}
     for name, layout in document.get("tensors", {}).items():
@@ -39,10 +41,11 @@ def _layouts(document: Document) -> dict[str, str]:
 
 def storage(before: Document, after: Document) -> Iterator[Difference]:
     """Where parameters are used and, beyond that, stored."""
-    yield from of_paths("storage", _stored(before), _stored(after))
+    yield from of_paths("storage", storage_of(before), storage_of(after))
 
 
-def _stored(document: Document) -> dict[str, str]:
+def storage_of(document: Document) -> dict[str, str]:
+    """How every parameter is used and stored, in words."""
     axes = Axes(document)
     found = {}
     for name, parameter in document["parameters"].items():

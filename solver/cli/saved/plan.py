@@ -109,7 +109,15 @@ def _planned(optional: str) -> dict[str, Any]:
         "memory": [_MEMORY],
         "communication": [_CALL],
         "pins": [_PIN],
-        "solver?": {"progress?": [moment]},
+        f"versions{optional}": Named(str),
+        f"solver{optional}": {
+            f"seed{optional}": int,
+            f"workers{optional}": int,
+            f"time_limit_s{optional}": float,
+            f"reproducible{optional}": bool,
+            f"wall_s{optional}": float,
+            "progress?": [moment],
+        },
     }
 
 
