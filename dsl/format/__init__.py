@@ -11,7 +11,7 @@ from __future__ import annotations
 from dsl.diagnostic import DiagnosticError
 from dsl.format.items import arrange
 from dsl.format.printer import print_file
-from dsl.text.parser import read
+from dsl.text.parser import Reading, read
 
 
 def format_text(source: str, path: str) -> str:
@@ -19,7 +19,11 @@ def format_text(source: str, path: str) -> str:
 
     `path` is how the diagnostics name the file.
     """
-    reading = read(source, path)
+    return format_reading(read(source, path))
+
+
+def format_reading(reading: Reading) -> str:
+    """A text that was read in the one style; DiagnosticError when it does not parse."""
     if reading.diagnostics:
         raise DiagnosticError(reading.diagnostics)
     return print_file(arrange(reading))

@@ -11,7 +11,7 @@ from dsl import spec, syntax
 from dsl.diagnostic import Diagnostic, Label
 from dsl.resolve.binding import check_kind
 from dsl.resolve.depth import room_for_recursion
-from dsl.resolve.files import OVERRIDES, Files, Place
+from dsl.resolve.files import OVERRIDES, Files, Parse, Place
 from dsl.resolve.hardware import resolve_device
 from dsl.resolve.imports import Loader
 from dsl.resolve.kinds import resolve_kind
@@ -31,6 +31,7 @@ from dsl.resolve.pins.wishes import Wishes
 from dsl.resolve.report import RejectedError, Reporter, attempt
 from dsl.resolve.training import TrainSettings, resolve_optimizer, resolve_precision
 from dsl.span import Span
+from dsl.text.parser import parse_bytes
 
 Wanted = TypeVar("Wanted", bound=syntax.Statement)
 
@@ -42,8 +43,9 @@ UNKNOWN_PRECISION = spec.Precision("", "", 0.0, 0.0)
 class Assembly:
     """One run of the resolver over one file and what it imports.
 
-    `texts` stand for what is on disk, by `Place.key`: what an editor has not saved yet. `module`,
-    `mesh` and `model` are kept where they were found, also when there are errors elsewhere.
+    `texts` stand for what is on disk, by `Place.key`: what an editor has not saved yet; `parse`
+    reads files, as one may that remembers them. `module`, `mesh` and `model` are kept where they
+    were found, also when there are errors elsewhere.
     """
 
     def __init__(
@@ -53,12 +55,13 @@ class Assembly:
         *,
         needs_plan: bool = False,
         texts: Mapping[str, bytes] | None = None,
+        parse: Parse = parse_bytes,
     ) -> None:
         self._place = Place(Path(path), path)
         self._overrides = overrides
         self._needs_plan = needs_plan
         self._report = Reporter()
-        self._files = Files(self._report, given=texts or {})
+        self._files = Files(self._report, given=texts or {}, parse=parse)
         self.module: Module | None = None
         self.mesh: spec.Mesh | None = None
         self.model: Model | None = None

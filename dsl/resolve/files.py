@@ -8,10 +8,11 @@ from __future__ import annotations
 import hashlib
 import os
 import posixpath
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from dsl.diagnostic import Diagnostic
 from dsl.project import standard
 from dsl.project.lockfile import Locked
 from dsl.project.manifest import MANIFEST, Manifest
@@ -23,6 +24,7 @@ from dsl.text.parser import parse_bytes
 
 STDLIB = standard.STDLIB
 STDLIB_PREFIX = f"{standard.STANDARD}:"
+Parse = Callable[[bytes, str], tuple[File, tuple[Diagnostic, ...]]]
 OVERRIDES = "-D"
 """The file name in spans of command-line overrides."""
 
@@ -109,13 +111,14 @@ def library_modules() -> list[str]:
 class Files:
     """Every file read so far: its text for excerpts, its hash for the plan document.
 
-    `given` are texts that stand for what is on disk, by `Place.key`.
+    `given` are texts that stand for what is on disk, by `Place.key`; `parse` reads one.
     """
 
     report: Reporter
     texts: dict[str, str] = field(default_factory=dict)
     sources: list[Source] = field(default_factory=list)
     given: Mapping[str, bytes] = field(default_factory=dict)
+    parse: Parse = parse_bytes
     _trees: dict[str, File] = field(default_factory=dict)
 
     def read(self, place: Place, asked_at: Span) -> File:
@@ -126,9 +129,10 @@ class Files:
         location = "" if place.library is None else str(place.path)
         self.texts[place.display] = data.decode("utf-8", "replace")
         self.sources.append(Source(place.display, hashlib.sha256(data).hexdigest(), location))
-        file, found = parse_bytes(data, place.display)
+        file, found = self.parse(data, place.display)
         for diagnostic in found:
-            self.report.add(diagnostic)
+            led = self.report.led_here(diagnostic.span)
+            self.report.add(replace(diagnostic, labels=(*diagnostic.labels, *led)))
         self._trees[place.display] = file
         return file
 
@@ -144,8 +148,10 @@ class Files:
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             reason = error.strerror if isinstance(error, OSError) else str(error)
             message = f"cannot read `{place.display}`: {reason}"
-            code, hint = ("MMP120", "") if place.library is None else ("MMP722", "run `mmp lock`")
-            raise self.report.error(code, message, asked_at, hint=hint) from None
+            if place.library is None:
+                raise self.report.error("MMP120", message, asked_at) from None
+            hint = changed_hint(place.library.locked)
+            raise self.report.error("MMP722", message, asked_at, hint=hint) from None
         if place.library is not None and hashlib.sha256(data).hexdigest() != place.sha256:
             message = f"`{place.display}` is not the file that was locked"
             hint = changed_hint(place.library.locked)
