@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from solver.export.transformer.ranks import Numbering, positions, rank_refusals
+from solver.export.transformer.ranks import Numbering, Positions, positions, rank_refusals
 from solver.export.transformer.reading import Reading, layers_of
 
 WHO = "Megatron-LM"
@@ -64,9 +64,15 @@ def mapping(reading: Reading) -> str | None:
     """The flag of the mapping of ranks that fits (none: an empty text); None where neither does."""
     plan = reading.saved.plan
     for flag, order in MAPPINGS.items():
-        if not any(rank_refusals(plan, positions(plan, reading.axes, order), WHO)):
+        if not any(rank_refusals(plan, rank_positions(reading, order), WHO)):
             return flag
     return None
+
+
+def rank_positions(reading: Reading, numbering: Numbering) -> list[Positions]:
+    """Where a mapping of ranks has every sub-axis."""
+    axes = reading.axes
+    return positions(reading.saved.plan, numbering, axes.roles, axes.experts)
 
 
 def prefix(reading: Reading) -> int:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from solver.export.megatron.parallelism import MAPPINGS, WHO, mapping, prefix
+from solver.export.megatron.parallelism import MAPPINGS, WHO, mapping, prefix, rank_positions
 from solver.export.refusals import Refusal
 from solver.export.transformer.order import PLACE
-from solver.export.transformer.ranks import positions, rank_refusals
+from solver.export.transformer.ranks import rank_refusals
 from solver.export.transformer.reading import Reading, layers_of, stage_refusals
 
 
@@ -32,7 +32,7 @@ def _order(reading: Reading) -> Iterator[Refusal]:
 def _ranks(reading: Reading) -> Iterator[Refusal]:
     """Where neither mapping of ranks fits, the one that it has by default is compared."""
     if mapping(reading) is None:
-        wanted = positions(reading.saved.plan, reading.axes, MAPPINGS[""])
+        wanted = rank_positions(reading, MAPPINGS[""])
         yield from rank_refusals(reading.saved.plan, wanted, WHO)
 
 

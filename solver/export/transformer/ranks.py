@@ -13,7 +13,6 @@ from itertools import groupby, pairwise
 
 from dsl.spec import Mesh, SubAxis
 from solver.export.refusals import Refusal
-from solver.export.transformer.axes import Axes
 from solver.verify.plan import Plan
 
 Positions = Mapping[str, int]
@@ -25,20 +24,20 @@ class Numbering:
     """Kinds of parallelism from the outside in (`stages` among them), and those among experts."""
 
     kinds: tuple[str, ...]
-    experts: tuple[str, ...]
+    experts: tuple[str, ...] = ()
 
 
-def positions(plan: Plan, axes: Axes, numbering: Numbering) -> list[Positions]:
+def positions(
+    plan: Plan, numbering: Numbering, roles: Mapping[str, str], experts: Mapping[str, str]
+) -> list[Positions]:
     """Where a framework has every sub-axis; and where it has it among experts, if there are any."""
-    roles: list[tuple[tuple[str, ...], Mapping[str, str]]] = [(numbering.kinds, axes.roles)]
-    if axes.experts:
-        roles.append((numbering.experts, axes.experts))
+    both = [(numbering.kinds, roles), (numbering.experts, experts)]
     return [
         {
             **{part.name: order.index("stages") for part in plan.pipeline},
             **{name: order.index(role) for name, role in of.items()},
         }
-        for order, of in roles
+        for order, of in (both if experts else both[:1])
     ]
 
 
