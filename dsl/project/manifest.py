@@ -131,13 +131,14 @@ class _Reader:
         self.wrong(f"`{name}` is a table, written `[{name}]`", name)
         return {}
 
-    def known(self, table: dict[str, Any], keys: tuple[str, ...], of: str) -> None:
-        """Refuse every other key."""
-        for key in table:
-            if key not in keys:
-                where = f"`{of}` has no `{key}`" if of else f"there is no table `{key}`"
-                hint = did_you_mean(key, keys) or "known: " + ", ".join(keys)
-                self.wrong(where, key, hint)
+    def known(self, table: dict[str, Any], keys: tuple[str, ...], of: str) -> bool:
+        """Refuse every other key; whether there was none."""
+        others = [key for key in table if key not in keys]
+        for key in others:
+            where = f"`{of}` has no `{key}`" if of else f"there is no table `{key}`"
+            hint = did_you_mean(key, keys) or "known: " + ", ".join(keys)
+            self.wrong(where, key, hint)
+        return not others
 
     def text(self, table: dict[str, Any], key: str, of: str) -> str:
         """A text of a table, "" where it is missing."""
@@ -157,8 +158,9 @@ class _Reader:
         elif not isinstance(entry, dict):
             self.wrong(f"library `{name}` has no source", name, hint)
         else:
-            self.known(entry, _OF_REQUIREMENT, name)
             git, rev, path = (self.text(entry, key, name) for key in _OF_REQUIREMENT)
+            if not self.known(entry, _OF_REQUIREMENT, name):
+                return None
             if bool(git) == bool(path):
                 self.wrong(f"library `{name}` needs either `git` or `path`", name, hint)
             elif git and not rev:
@@ -186,7 +188,7 @@ class _Reader:
     def finish(self) -> None:
         """Raise DiagnosticError if anything was noted."""
         if self._found:
-            raise DiagnosticError(self._found)
+            raise DiagnosticError(sorted(self._found, key=lambda found: found.span))
 
     def _end(self) -> tuple[int, int]:
         lines = self.source.split("\n")

@@ -185,31 +185,45 @@ class Loader:
                 return place
         elif _exists(place.path):
             return place
-        looked_in = f"looked for `{place.display}`, beside the importing file"
-        message = f"there is no module `{statement.source}`"
-        raise self.report.error("MMP103", message, statement.source_span, hint=looked_in)
+        raise self._no_module(statement, f"looked for `{place.display}`, beside the importing file")
 
     def _named(self, module: Module, statement: Import) -> Place:
         """The file of a dotted name: of a library of the project, or of the standard library."""
         source, span = statement.source, statement.source_span
         head, _, rest = source.partition(".")
-        if head not in standard_names():
-            found = self.libraries.find(module.place, head, span)
-            if found is not None:
-                place = found.place(rest.replace(".", "/") + ".mmp")
-                if place.sha256 is not None:
-                    return place
-                modules = found.modules()
-                hint = did_you_mean(source, modules) or "it has " + ", ".join(modules)
-                message = f"library `{head}` has no module `{source}`"
-                raise self.report.error("MMP103", message, span, hint=hint)
-        place = library(source)
-        if _exists(place.path):
+        if head in standard_names():
+            place = library(source)
+            if _exists(place.path):
+                return place
+            hint = did_you_mean(source, library_modules())
+            raise self._no_module(statement, hint or f"looked for `{place.display}`")
+        found = self.libraries.find(module.place, head, span)
+        if found is None:
+            raise self._no_module(statement, self._meant(module.place, head, rest))
+        place = found.place(rest.replace(".", "/") + ".mmp")
+        if place.sha256 is not None:
             return place
-        candidates = [*library_modules(), *self.libraries.names(module.place)]
-        hint = did_you_mean(source, candidates) or did_you_mean(head, candidates)
-        hint = hint or f"looked for `{place.display}`; a file of your own is imported by its path"
-        raise self.report.error("MMP103", f"there is no module `{source}`", span, hint=hint)
+        modules = found.modules()
+        hint = did_you_mean(source, modules) if rest else ""
+        raise self._no_module(statement, hint or "it has " + ", ".join(modules), head)
+
+    def _meant(self, importer: Place, head: str, rest: str) -> str:
+        """A hint for a name that begins with no library's."""
+        own = [f"{name}.{rest}" for name in self.libraries.names(importer)]
+        near = nearest(head, [*self.libraries.names(importer), *standard_names()])
+        modules = [m for m in (*own, *library_modules()) if near and m.startswith(f"{near}.")]
+        where = "`mmp.toml`" if importer.library is None else "its own `mmp.toml`"
+        unknown = f"no library `{head}` is in {where}; a file of your own has a path in quotes"
+        return did_you_mean(f"{head}.{rest}", modules) or unknown
+
+    def _no_module(self, statement: Import, hint: str, library: str = "") -> RejectedError:
+        source = statement.source
+        message = f"there is no module `{source}`"
+        if library:
+            message = f"library `{library}` has no module `{source}`"
+        if library == source:
+            message = f"`{source}` is a whole library, not a module of it"
+        return self.report.error("MMP103", message, statement.source_span, hint=hint)
 
     def _module_name(self, statement: Import) -> Name:
         """The local name of a whole module: its alias, or the last part of where it came from."""

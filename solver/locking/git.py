@@ -68,11 +68,16 @@ class _Repository:
         fetch = ("fetch", "--quiet", "--no-write-commit-graph", "--no-recurse-submodules")
         try:
             self._run(*fetch, "--depth", "1", "--no-tags", "--", url, revision)
-            found = "FETCH_HEAD"
-        except GitError:
+            return self._name("FETCH_HEAD")
+        except GitError as alone:
             self._run(*fetch, "--", url, *_EVERYTHING)
-            found = revision
-        name = self._run("rev-parse", "--verify", "--end-of-options", f"{found}^{{commit}}")
+            try:
+                return self._name(revision)
+            except GitError:
+                raise alone from None
+
+    def _name(self, revision: str) -> str:
+        name = self._run("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
         return name.decode("ascii").strip()
 
     def _run(self, *arguments: str) -> bytes:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dsl.diagnostic import Diagnostic, DiagnosticError, Label
+from dsl.project.cache import library_folder
 from dsl.project.lockfile import LOCK, Lock, Locked, tree_hash
 from dsl.project.manifest import MANIFEST, Manifest, read_manifest
 from dsl.project.project import Project, ProjectError
@@ -134,8 +135,7 @@ class _Resolver:
             if files is not None:
                 return files
             if self._mode.is_offline:
-                message = f"library `{wanted.name}` is not in the cache, or was changed there"
-                raise _WrongError(wanted.finding("MMP722", message, hint="run `mmp lock`"))
+                raise _WrongError(_not_cached(wanted, before))
         _, found = self._look(wanted, before.revision)
         known = hashes(found)
         if known != dict(before.files):
@@ -194,3 +194,11 @@ class _Resolver:
             )
             raise _WrongError(wanted.finding("MMP109", message, label))
         return manifest
+
+
+def _not_cached(wanted: Wanted, before: Locked) -> Diagnostic:
+    if library_folder(before.hash).is_dir():
+        message = f"library `{wanted.name}` was changed in the cache"
+        return wanted.finding("MMP723", message, hint="run `mmp lock`, which fetches it again")
+    message = f"library `{wanted.name}` is not in the cache"
+    return wanted.finding("MMP722", message, hint="run `mmp lock`, which fetches it")
