@@ -50,14 +50,14 @@ def storage_of(document: Document) -> dict[str, str]:
     found = {}
     for name, parameter in document["parameters"].items():
         if "used" in parameter and "levels" in parameter:
-            words = [axes.cuts(parameter["used"]), *_levels(parameter["levels"])]
+            words = [axes.cuts(parameter["used"]), *levels_of(parameter["levels"])]
         else:
             words = [f"stored {axes.cuts(parameter['stored'])}"]
         found[name] = ", ".join(words)
     return found
 
 
-def _levels(of_axes: dict[str, int]) -> list[str]:
+def levels_of(of_axes: dict[str, int]) -> list[str]:
     """`ZeRO-1 over node,gpu`, for every level but 0."""
     levels: dict[int, list[str]] = {}
     for axis, level in of_axes.items():

@@ -14,12 +14,12 @@ from solver.drawing.elements import add, short
 from solver.page.layer import Chip, Layer, Row, Value
 
 WIDTH = 1240.0
-_ARCS, _BOX, _RESULTS, _PARAMETERS, _CALLS = 8.0, 104.0, 410.0, 640.0, 880.0
-_COLUMN = 206.0  # of results and of parameters, for their boxes
-_OPERATOR = 286.0  # width of an operator
+_ARCS, _BOX, _RESULTS, _PARAMETERS, _CALLS = 8.0, 84.0, 344.0, 544.0, 760.0
+_COLUMN = 194.0  # of results and of parameters, for their boxes
+_OPERATOR = 246.0  # width of an operator
 _LINE, _CHIP, _PAD = 17.0, 18.0, 8.0
 _CHARACTER = 6.4  # mean width at 11 pixels
-_NAME = 14  # characters of a tensor from outside
+_CALL = 78  # characters of a collective that are written
 _PIECES = 16  # most that a box is divided in; more cannot be told apart
 
 
@@ -53,7 +53,8 @@ def _row(group: Element, row: Row, top: float, height: float, hues: Mapping[str,
         for value in values:
             y = _value(group, value, x, y, hues)
     for place, words in enumerate(row.collectives):
-        add(group, "text", words, class_="small call", x=_CALLS, y=top + 15 + _LINE * place)
+        shown = words if len(words) <= _CALL else words[: _CALL - 1] + "\u2026"
+        add(group, "text", shown, class_="small", x=_CALLS, y=top + 15 + _LINE * place)
 
 
 def _value(group: Element, value: Value, x: float, top: float, hues: Mapping[str, str]) -> float:
@@ -157,13 +158,13 @@ def _arcs(
 
 def _from_outside(root: Element, row: Row, y: float) -> None:
     """A short arrow for what another layer makes."""
-    names = [read.tensor for read in row.inputs if read.row is None]
-    if names:
-        add(root, "path", class_="arc", d=f"M{short(_BOX - 12)} {short(y)}h7")
+    found = [read for read in row.inputs if read.row is None]
+    if found:
+        kind = "arc moved" if any(read.is_moved for read in found) else "arc"
+        path = f"M{short(_BOX - 40)} {short(y)}h35"
+        words = ", ".join(read.tensor for read in found)
+        add(add(root, "path", class_=kind, d=path), "title", words)
         _head(root, y)
-        words = ", ".join(names)
-        words = words if len(words) < _NAME else words[: _NAME - 2] + "\u2026"
-        add(root, "text", words, class_="small faint end", x=_BOX - 15, y=y + 4)
 
 
 def _is_free(used: Sequence[tuple[int, int]], start: int, end: int) -> bool:

@@ -14,6 +14,7 @@ from solver.cli.report.names import fold
 from solver.cli.report.view import View
 from solver.cli.report.words import seconds, size
 from solver.comparison.axes import Axes
+from solver.comparison.choices import levels_of
 from solver.events import Document
 
 
@@ -43,8 +44,8 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """What an operator reads: the row that makes it (None: another layer does), and whether a
-    collective brings it into the form that is needed."""
+    """What an operator reads: the row that makes it (None: another layer does, whose names do not
+    matter here), and whether a collective brings it into the form that is needed."""
 
     tensor: str
     row: int | None
@@ -119,6 +120,8 @@ class _Builder:
             tuple(self._parameter(use, unit) for use in own),
             tuple(
                 Input(_inside(u.tensor, unit), made.get(u.tensor), u.tensor in moved)
+                if u.tensor in made
+                else Input("from another layer", None, u.tensor in moved)
                 for u in operator.inputs
                 if tensors[u.tensor].role != "parameter"
             ),
@@ -132,20 +135,21 @@ class _Builder:
         """As the operator makes it: a cut index that the result does not have leaves sums."""
         chips = tuple(self._chip(name, cuts.get(name, ())) for name in use.indices)
         sums = [part for name in operator.sums for part in cuts.get(name, ())]
+        made = self._layout({name: cuts.get(name, []) for name in use.indices}, sums)
         kept = self.view.document["tensors"].get(use.tensor)
-        note = "" if kept is None else f"kept as {self._layout(kept)}"
+        words = made if kept is None else self._layout(kept["cuts"], kept["partial"])
+        note = "" if words == made else f"kept as {words}"
         return Value(_inside(use.tensor, unit), chips, self.axes.words(sums), note)
 
-    def _layout(self, layout: Document) -> str:
-        sums = self.axes.words(layout["partial"])
-        return self.axes.cuts(layout["cuts"]) + (f", sums over {sums}" if sums else "")
+    def _layout(self, cuts: Mapping[str, list[str]], partial: list[str]) -> str:
+        sums = self.axes.words(partial)
+        return self.axes.cuts(cuts) + (f", sums over {sums}" if sums else "")
 
     def _parameter(self, use: Use, unit: Unit) -> Value:
         found = self.view.document["parameters"][use.tensor]
         dims = [dim.name for dim in self.view.spec.graph.tensors[use.tensor].dims]
         chips = tuple(self._chip(name, found["used"].get(name, ())) for name in dims)
-        levels = {axis: level for axis, level in found["levels"].items() if level}
-        note = ", ".join(f"ZeRO-{level} over {axis}" for axis, level in levels.items())
+        note = ", ".join(levels_of(found["levels"]))
         return Value(_inside(use.tensor, unit), chips, "", note)
 
     def _chip(self, name: str, parts: Iterable[str]) -> Chip:

@@ -13,7 +13,7 @@ from solver.page.layer import layers
 from solver.page.part import Subject, folded, section, table
 
 SHOWN = 12  # kinds of layers that have a picture
-_OPEN = 4  # of them that are seen without being opened
+_OPEN = 2  # of them, the commonest, that are seen without being opened
 
 
 def shardings(body: Element, about: Subject) -> None:
@@ -41,10 +41,10 @@ def _pictures(part: Element, about: Subject, hues: dict[str, str]) -> None:
     found = layers(about.view, about.axes)
     most = sorted(found, key=lambda layer: -layer.count)[:SHOWN]
     shown = [layer for layer in found if layer in most]
-    for place, layer in enumerate(shown):
+    for layer in shown:
         times = f" ({layer.count} layers)" if layer.count > 1 else ""
         inside = folded(part, f"{layer.name}{times}")
-        if place < _OPEN:
+        if layer in most[:_OPEN]:
             inside.set("open", "open")
         block(inside, layer, hues)
     if len(found) > len(shown):
