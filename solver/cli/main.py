@@ -19,6 +19,7 @@ from solver.cli.commands import (
     init,
     lib,
     lock,
+    lsp,
     report,
     schema,
     sensitivity,
@@ -47,6 +48,7 @@ COMMANDS = (
     lock,
     lib,
     completion,
+    lsp,
 )
 
 
