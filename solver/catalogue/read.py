@@ -1,4 +1,4 @@
-"""The libraries in sight of a folder: those of its project, as locked, then the standard one."""
+"""The libraries in sight of a folder: those of its project, and the standard one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dsl.resolve.depth import room_for_recursion
 from dsl.resolve.files import Files, Place, library, library_modules
 from dsl.resolve.files import Library as Opened
 from dsl.resolve.libraries import LANGUAGE_VERSION, Libraries
-from dsl.resolve.report import RejectedError, Reporter
+from dsl.resolve.report import Reporter, attempt
 from dsl.span import Span
 from solver.catalogue.module import module_of
 from solver.catalogue.offers import Library
@@ -26,35 +26,42 @@ class CatalogueError(DiagnosticError):
         self.sources = files.texts
 
 
-def read_catalogue(folder: Path) -> tuple[Library, ...]:
-    """Every library, sorted by name, the standard one last.
+def read_project(folder: Path) -> tuple[Library, ...]:
+    """The libraries of a folder's project as they are locked, sorted by name.
 
-    Raises CatalogueError with what is wrong with any: MMP0xx in their files, MMP72x.
+    Raises CatalogueError with what is wrong with any (MMP0xx in their files, MMP72x), and
+    ProjectError for the project's own files.
     """
-    report = Reporter()
-    files = Files(report)
-    with room_for_recursion():
-        found = [*_of_project(folder, files, report), _standard(files)]
-    if report.errors:
-        raise CatalogueError(report, files)
-    return tuple(found)
-
-
-def _of_project(folder: Path, files: Files, report: Reporter) -> list[Library]:
     project = find_project(folder)
     if project is None:
-        return []
+        return ()
+    report = Reporter()
+    files = Files(report)
     opener = Libraries(files, report, folder)
     importer = Place(folder / MANIFEST, project.manifest.display)
     found = []
-    for requirement in sorted(project.manifest.requirements, key=lambda one: one.name):
-        try:
-            opened = opener.find(importer, requirement.name, requirement.span)
+    with room_for_recursion():
+        for requirement in sorted(project.manifest.requirements, key=lambda one: one.name):
+            opened = attempt(opener.find, importer, requirement.name, requirement.span)
             if opened is not None:
-                found.append(_library(opened, files, requirement.span))
-        except RejectedError:
-            continue
-    return found
+                found.append(attempt(_library, opened, files, requirement.span))
+    if report.errors:
+        raise CatalogueError(report, files)
+    return tuple(library for library in found if library is not None)
+
+
+def read_standard() -> Library:
+    """The standard library."""
+    report = Reporter()
+    files = Files(report)
+    modules = []
+    with room_for_recursion():
+        for name in library_modules():
+            place = library(name)
+            file = files.read(place, Span(place.display, 1, 1, 1, 1))
+            modules.append(module_of(name, file))
+    assert not report.errors
+    return Library(STANDARD, "", "", LANGUAGE_VERSION, tuple(modules))
 
 
 def _library(opened: Opened, files: Files, at: Span) -> Library:
@@ -67,12 +74,3 @@ def _library(opened: Opened, files: Files, at: Span) -> Library:
     language = None if opened.manifest is None else opened.manifest.language
     version = locked.shown if locked.is_git else ""
     return Library(locked.name, locked.location, version, language, tuple(modules))
-
-
-def _standard(files: Files) -> Library:
-    modules = []
-    for name in library_modules():
-        place = library(name)
-        file = files.read(place, Span(place.display, 1, 1, 1, 1))
-        modules.append(module_of(name, file))
-    return Library(STANDARD, "", "", LANGUAGE_VERSION, tuple(modules))

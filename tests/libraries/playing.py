@@ -20,12 +20,17 @@ from solver.cli.main import main
 
 _WHO = {"NAME": "Team", "EMAIL": "team@example.org", "DATE": "2026-01-01T00:00:00+0000"}
 ENVIRONMENT = {
-    **{f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in _WHO.items()},
+    **{
+        f"GIT_{role}_{key}": value
+        for role in ("AUTHOR", "COMMITTER")
+        for key, value in _WHO.items()
+    },
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_CONFIG_GLOBAL": os.devnull,
     "LC_ALL": "C.UTF-8",
     "COLUMNS": "100",
 }
+_HASH = re.compile(r"\bhash [0-9a-f]{10}\b")
 _FILE = re.compile(r"^<<< (\S+)\n(.*?)^>>>\n", re.M | re.S)
 
 
@@ -62,8 +67,10 @@ class Playground:
     def publish(self, name: str, *tags: str) -> None:
         """Commit all of a folder, which becomes a repository, and tag it."""
         folder = self.folder / name
-        commands = [["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "next"]]
-        for command in [*commands, *(["tag", tag] for tag in tags)]:
+        commands = [["add", "-A"], ["commit", "-q", "-m", "next"], *(["tag", tag] for tag in tags)]
+        if not (folder / ".git").exists():
+            commands.insert(0, ["init", "-q", "-b", "main"])
+        for command in commands:
             subprocess.run(["git", *command], cwd=folder, check=True)
 
     def mmp(self, *arguments: str) -> Ran:
@@ -116,6 +123,7 @@ def _perform(command: str, ground: Playground) -> str:
     ran = ground.shell(command)
     lines = [f"$ {command}"]
     for mark, text in (("|", ran.out), ("!", ran.err)):
-        shown = text.replace(str(ground.folder), "FOLDER")
+        # The hash of a library that names a folder is another one in each folder.
+        shown = _HASH.sub("hash HASH", text.replace(str(ground.folder), "FOLDER"))
         lines.extend(f"{mark} {line}".rstrip() for line in shown.splitlines())
     return "\n".join([*lines, f"[exit {ran.code}]", ""])

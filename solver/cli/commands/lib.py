@@ -43,10 +43,9 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     """Print what is asked for; a name that nothing has is a usage error."""
     from solver import json_text
     from solver.catalogue.document import document
-    from solver.catalogue.read import read_catalogue
     from solver.catalogue.text import listing, page
 
-    found = _chosen(read_catalogue(Path()), arguments.name, arguments.is_whole)
+    found = _named(arguments.name) if arguments.name else _in_sight(arguments.is_whole)
     if arguments.json:
         streams.write_data(json_text.dumps(document(found)))
     else:
@@ -54,17 +53,27 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     return ExitCode.DONE
 
 
-def _chosen(
-    libraries: tuple[Library, ...], name: str | None, is_whole: bool
-) -> tuple[Library, ...]:
+def _in_sight(is_whole: bool) -> tuple[Library, ...]:
+    """What is shown without a name; the standard library is long."""
+    from solver.catalogue.read import read_project, read_standard
+
+    own = read_project(Path())
+    return own if is_whole and own else (*own, read_standard())
+
+
+def _named(name: str) -> tuple[Library, ...]:
+    """What has the name in the project's libraries, or else in the standard one."""
     from dsl.suggest import did_you_mean
     from solver.catalogue.choose import choose, names
+    from solver.catalogue.read import read_project, read_standard
 
-    if name is None:
-        own = libraries[:-1]
-        return own if is_whole and own else libraries
-    found = choose(libraries, name)
+    own = read_project(Path())
+    found = choose(own, name)
     if found:
         return found
-    hint = did_you_mean(name, names(libraries)) or "`mmp lib list` names the modules"
+    standard = (read_standard(),)
+    found = choose(standard, name)
+    if found:
+        return found
+    hint = did_you_mean(name, names((*own, *standard))) or "`mmp lib list` names the modules"
     raise CommandError(f"no library, module or declaration is called `{name}`; {hint}")
