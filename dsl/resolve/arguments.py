@@ -82,7 +82,9 @@ def assign_arguments(
         if parameter.default is None and parameter.name.text not in given
     ]
     if missing:
-        raise report.error("MMP208", f"missing argument {', '.join(missing)}", call)
+        takes = "it takes " + ", ".join(outer_name(parameter).text for parameter in parameters)
+        message = f"missing argument {', '.join(missing)}"
+        raise report.error("MMP208", message, call, hint=takes)
     return given
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -38,6 +39,10 @@ Wanted = TypeVar("Wanted", bound=syntax.Statement)
 
 UNKNOWN_PRECISION = spec.Precision("", "", 0.0, 0.0)
 """Lets a model be checked when its precision is rejected; no Spec comes of it."""
+
+
+LARGEST_DIVISOR = 2**16
+"""Of batch indices that is suggested: larger numbers of micro-batches are no plan."""
 
 
 class Assembly:
@@ -177,7 +182,9 @@ class Assembly:
             raise self._report.error("MMP401", message, self._start(), hint=hint)
         if len(statements) > 1:
             label = Label(statements[0].span, "the first")
-            raise self._report.error("MMP401", "a second mesh", statements[1].span, label)
+            hint = "a spec plans one mesh; make its size a `param`, or write a second spec"
+            found = statements[1].span
+            raise self._report.error("MMP401", "a second mesh", found, label, hint=hint)
         return resolve_mesh(statements[0], module, self._report)
 
     def _model(self, mesh: spec.Mesh | None, precision: spec.Precision, module: Module) -> Model:
@@ -234,7 +241,15 @@ class Assembly:
         listed = ", ".join(f"`{i.name}` of size {i.size}" for i in batch)
         verb = "does not divide" if low == high else "divides"
         message = f"{wanted} {verb} every batch index ({listed})"
-        raise self._report.error("MMP408", message, span)
+        hint = _nearest_divisors(math.gcd(*sizes), low, high)
+        raise self._report.error("MMP408", message, span, hint=hint)
+
+
+def _nearest_divisors(number: int, low: int, high: int) -> str:
+    """The divisors of a number next to a range that has none, in words."""
+    divisors = [n for n in range(1, min(number, LARGEST_DIVISOR) + 1) if number % n == 0]
+    near = [n for n in divisors if n < low][-1:] + [n for n in divisors if n > high][:1]
+    return " and ".join(map(str, near)) + (" do" if len(near) > 1 else " does")
 
 
 def _of(statements: Sequence[syntax.Statement], wanted: type[Wanted]) -> list[Wanted]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dsl.resolve.expressions import evaluate
 from dsl.resolve.report import Reporter
-from dsl.resolve.units import PLAIN, Dimension
+from dsl.resolve.units import EXAMPLES, PLAIN, Dimension
 from dsl.resolve.values import Names, Number, describe
 from dsl.syntax import Expr
 
@@ -25,14 +25,18 @@ def measure(
     value = evaluate(expr, names, report)
     if not isinstance(value, Number):
         message = f"{what} must be {dimension}, found {describe(value)}"
-        raise report.error("MMP203", message, expr.span)
+        raise report.error("MMP203", message, expr.span, hint=_such_as(dimension))
     if value.dimension != dimension:
         message = f"{what} must be {dimension}, found {value.dimension}"
-        raise report.error("MMP202", message, expr.span)
+        raise report.error("MMP202", message, expr.span, hint=_such_as(dimension))
     if value.value < 0 or (positive and value.value == 0):
         least = "more than 0" if positive else "0 or more"
         raise report.error("MMP206", f"{what} must be {least}", expr.span)
     return float(value.value)
+
+
+def _such_as(dimension: Dimension) -> str:
+    return f"such as `{EXAMPLES[dimension]}`" if dimension in EXAMPLES else ""
 
 
 def efficiency(expr: Expr | None, names: Names, report: Reporter) -> float:

@@ -85,7 +85,8 @@ class Loader:
         if key in known:
             shown = [display for _, display in self._chain[known.index(key) :]]
             chain = " -> ".join([*shown, place.display])
-            raise self.report.error("MMP105", f"import cycle: {chain}", asked_at)
+            hint = "move what both need into a file that imports neither"
+            raise self.report.error("MMP105", f"import cycle: {chain}", asked_at, hint=hint)
         file = self.files.read(place, asked_at)
         module = Module(file, place, self.report, self._prelude, settings=settings or {})
         module.is_partial = self.report.has_syntax_errors(place.display)
@@ -122,7 +123,8 @@ class Loader:
                 f"this file is written for language {statement.version}, "
                 f"this planner reads language {LANGUAGE_VERSION}"
             )
-            self.report.error("MMP109", message, statement.span)
+            hint = "use a newer `mmp`, or the version of the file for this language"
+            self.report.error("MMP109", message, statement.span, hint=hint)
 
     def _bind(self, module: Module, name: Name, bound: Bound) -> None:
         first = module.names.get(name.text)
@@ -131,7 +133,9 @@ class Loader:
             return
         both_imports = not isinstance(first, Declared) and not isinstance(bound, Declared)
         code, verb = ("MMP106", "imported") if both_imports else ("MMP102", "defined")
-        hint = f"rename one with `{name.text} as ...`" if both_imports else ""
+        hint = "rename one of the two, or delete it"
+        if both_imports:
+            hint = f"rename one with `{name.text} as ...`"
         label = Label(first.span, "first here")
         raise self.report.error(code, f"`{name.text}` is {verb} twice", name.span, label, hint=hint)
 

@@ -164,7 +164,9 @@ def sub_axes(axes: Sequence[syntax.AxisName], mesh: spec.Mesh, report: Reporter)
         for part in _parts_of(axis, mesh, report):
             if part in chosen:
                 label = Label(chosen[part].span, "first here")
-                raise report.error("MMP410", f"`{part}` is named twice", axis.span, label)
+                hint = f"leave it out here: `{chosen[part].name.text}` was named before"
+                message = f"`{part}` is named twice"
+                raise report.error("MMP410", message, axis.span, label, hint=hint)
             chosen[part] = axis
     return tuple(part.name for part in mesh.parts if part.name in chosen)
 

@@ -55,6 +55,16 @@ _WORDS = {
 }
 
 
+EXAMPLES = {
+    BYTES: "72 GiB",
+    TIME: "2 ms",
+    FLOP: "2 TFLOP",
+    BANDWIDTH: "900 GB/s",
+    RATE: "989 TFLOP/s",
+}
+"""A value of each dimension as the language writes it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unit:
     """`factor` base units of `dimension`."""

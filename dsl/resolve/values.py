@@ -81,6 +81,7 @@ class Environment:
                 f"`{name.text}` is defined twice",
                 name.span,
                 Label(first, "first defined here"),
+                hint="rename one of the two, or delete it",
             )
         self._values[name.text] = value
         self.spans[name.text] = name.span

@@ -115,6 +115,7 @@ def missing_brace(opened: Token, found: Token) -> Diagnostic:
         f"expected `}}` before `{found.text}`",
         found.span,
         (Label(opened.span, "this `{` is not closed"),),
+        "close it with `}`",
     )
 
 
@@ -175,7 +176,8 @@ def _unexpected(slip: Slip) -> Diagnostic:
         return _end_of_file(slip)
     if slip.found.type == "RBRACE" and not slip.opened:
         message = "unexpected `}`: no block is open here"
-        return Diagnostic("MMP010", "error", message, slip.found.span)
+        hint = "delete it, or look above for a block that is closed too early"
+        return Diagnostic("MMP010", "error", message, slip.found.span, help=hint)
     accepts = _accepts(slip)
     if slip.is_fresh and slip.before is None:
         what = "a statement"
@@ -192,9 +194,21 @@ def _unexpected(slip: Slip) -> Diagnostic:
         span = _end_of(slip.taken[-1].token.span)
     is_item = not where and slip.found.type in ("NAME", "NUMBER", "STRING")  # a comma is missing
     can_close = "RPAR" in accepts or "RSQB" in accepts
+    hint = hint or _missing_mark(slip.found, accepts, is_item, bool(where))
     labels = _unclosed(slip.opened) if can_close and not is_item else ()
     message = f"expected {what}, found `{_shortened(slip.found.text)}`{where}"
     return Diagnostic("MMP010", "error", message, span, labels, hint)
+
+
+def _missing_mark(found: Token, accepts: tuple[str, ...], is_item: bool, is_end: bool) -> str:
+    """The mark that was most likely forgotten, where several could stand."""
+    if is_end:
+        closing = [TERMINAL_WORDS[t] for t in ("RSQB", "RPAR") if t in accepts]
+        return f"close it with {closing[0]}" if closing else ""
+    marks = [TERMINAL_WORDS[t] for t in ("COLON", "COMMA", "EQUAL") if t in accepts]
+    if not is_item or not marks or len(accepts) == 1:
+        return ""
+    return f"is a {marks[0]} missing before `{_shortened(found.text)}`?"
 
 
 def _end_of_file(slip: Slip) -> Diagnostic:

@@ -74,7 +74,8 @@ def check_shape(
     for dim, own, place in zip(dims, tensor.dims, spans, strict=True):
         if dim.size != own.size:
             message = f"index `{dim.name}` has size {dim.size}, this dimension has {own.size}"
-            raise report.error("MMP304", message, place, declared, *labels)
+            hint = f"read it with `{own.name}`, or with another index of size {own.size}"
+            raise report.error("MMP304", message, place, declared, *labels, hint=hint)
         if dim.batch != own.batch:
             batch, plain = (dim.name, own.name) if dim.batch else (own.name, dim.name)
             message = f"`{batch}` is a batch index and `{plain}` is not"

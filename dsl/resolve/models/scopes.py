@@ -16,6 +16,9 @@ from dsl.span import Span
 from dsl.suggest import did_you_mean
 
 
+MOST_LISTED = 8  # tensors in sight, where none is near the one that is meant
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """A tensor under a name, with its dimensions as this model names them."""
@@ -127,10 +130,15 @@ class Scope:
         if found is None:
             self.reject_if_broken()
             hint = did_you_mean(names[-1], self._candidates(names[:-1]))
-            hint = hint or self._repeat_hint(names)
+            hint = hint or self._repeat_hint(names) or self._listed(names[:-1])
             message = f"there is no tensor `{path.dotted}` here"
             raise report.error("MMP301", message, path.span, hint=hint)
         return found
+
+    def _listed(self, names: list[str]) -> str:
+        """What is in sight there, a few of it."""
+        found = [f"`{name}`" for name in dict.fromkeys(self._candidates(names))]
+        return f"there are {', '.join(found[:MOST_LISTED])}" if found else ""
 
     def _find(self, names: list[str]) -> Found | None:
         if len(names) == 1:

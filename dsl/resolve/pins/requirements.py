@@ -65,7 +65,8 @@ def _stage(expr: syntax.Expr, pin: PinContext) -> int:
     stage = integer(expr, pin.names, pin.report, 0, "a stage")
     if pin.stages is not None and stage >= pin.stages:
         message = f"there are at most {pin.stages} stages, 0 to {pin.stages - 1}"
-        raise pin.report.error("MMP416", message, expr.span)
+        hint = "`last` is the last one, however many there are"
+        raise pin.report.error("MMP416", message, expr.span, hint=hint)
     return stage
 
 

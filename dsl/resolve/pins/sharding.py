@@ -57,7 +57,8 @@ def _taken(
     label = Label(first.span, "first here")
     if first.index.text == cut.index.text:
         message = f"`{part}` cuts `{cut.index.text}` twice"
-        return pin.report.error("MMP410", message, cut.span, label)
+        hint = "name every axis once"
+        return pin.report.error("MMP410", message, cut.span, label, hint=hint)
     message = f"`{part}` cannot cut both `{first.index.text}` and `{cut.index.text}`"
     hint = f"`{operator.name}` has both indices; give them different axes"
     return pin.report.error("MMP410", message, cut.span, label, hint=hint)
@@ -108,7 +109,8 @@ def _check_divides(
     if size % degree:
         message = f"index `{index}` of size {size} is not divisible by {degree}"
         label = Label(operator.span, f"`{operator.name}`")
-        raise pin.report.error("MMP408", message, span, label)
+        hint = f"the largest degree of it that divides is {math.gcd(size, degree)}"
+        raise pin.report.error("MMP408", message, span, label, hint=hint)
 
 
 def _cutting(index: syntax.Name, pin: PinContext) -> list[spec.Operator]:

@@ -85,7 +85,8 @@ class PinContext:
         if targets.only_parameters:
             message = "only `stored over` applies to a parameter"
             label = Label(self.selector.span, "this selects parameters")
-            raise self.report.error("MMP418", message, span, label)
+            hint = "select the operator that reads it for cuts, stages and recomputation"
+            raise self.report.error("MMP418", message, span, label, hint=hint)
         return targets
 
     def parts(self, axes: Sequence[syntax.AxisName]) -> tuple[str, ...]:

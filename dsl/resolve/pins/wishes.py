@@ -131,7 +131,8 @@ class Wishes:
             if reserve >= value:
                 message = "the reserve leaves nothing of the limit"
                 label = Label(item.value.span, "the limit")
-                raise self.report.error("MMP206", message, item.reserve.span, label)
+                hint = "a reserve is the part of the limit that plans leave unused"
+                raise self.report.error("MMP206", message, item.reserve.span, label, hint=hint)
         weight = None
         if item.weight is not None:
             weight = rate(item.weight, quantity, self.objective, place.names, self.report)
