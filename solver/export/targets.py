@@ -36,7 +36,9 @@ TARGETS: tuple[Target, ...] = (
     Target("perfetto", "solver.export.perfetto", "the timeline as a Chrome trace"),
     Target("jax", "solver.export.jax", "a mesh and a PartitionSpec for every tensor"),
     Target("megatron", "solver.export.megatron", "the flags of Megatron-LM"),
-    Target("torchtitan", "solver.export.torchtitan", "a configuration of torchtitan with its schedule"),
+    Target(
+        "torchtitan", "solver.export.torchtitan", "a configuration of torchtitan with its schedule"
+    ),
 )
 """In the order in which `mmp export --help` lists them."""
 

@@ -67,7 +67,7 @@ def model() -> Llama3Model.Config:
             rope=ComplexRoPE.Config(
                 dim={head_size}, max_seq_len={sequence}, theta=ROPE_THETA, scaling="none"
             ),
-            attn_backend="sdpa",
+            attn_backend="flex",
         ),
     )
 
@@ -81,6 +81,7 @@ def parallelism() -> ParallelismConfig:
         context_parallel_degree={context},
         tensor_parallel_degree={tensor},
         enable_sequence_parallel={sequence_parallel},
+        spmd_backend="partial_dtensor",
         pipeline_parallel_degree={stages},
 {pipeline}    )
 
@@ -102,6 +103,7 @@ def plan() -> Trainer.Config:
             local_batch_size={local_batch},
             global_batch_size={batch},
             seq_len={sequence},
+            disable_cuda_graphs=True,
         ),
         parallelism=parallelism(),
         activation_checkpoint={recompute},
