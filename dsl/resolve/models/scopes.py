@@ -15,7 +15,6 @@ from dsl.resolve.values import Environment
 from dsl.span import Span
 from dsl.suggest import did_you_mean
 
-
 MOST_LISTED = 8  # tensors in sight, where none is near the one that is meant
 
 
