@@ -2,8 +2,9 @@
 
 `MMP0xx` reading and syntax (here), `MMP1xx` names and imports, `MMP2xx` units, types and values,
 `MMP3xx` models and shapes, `MMP4xx` mesh, pins and limits (those in `dsl/resolve/codes.py`),
-`MMP5xx` solving, `MMP6xx` public instances (`solver/instance/codes.py`), `MMP7xx` imported models
-(`solver/importing/codes.py`). A code never changes its meaning; a retired one is not used again.
+`MMP5xx` solving, `MMP6xx` public instances (`solver/instance/codes.py`), `MMP70x` imported models
+(`solver/importing/codes.py`), `MMP72x` projects and libraries (`dsl/project/codes.py`). A code
+never changes its meaning; a retired one is not used again.
 """
 
 from __future__ import annotations
