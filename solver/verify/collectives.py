@@ -31,6 +31,8 @@ def seconds(
     `size` is the whole buffer: the result of an all-gather, the input of a reduce-scatter or
     all-to-all. `bucketed` calls pay no latency.
     """
+    if not parts:
+        return 0.0
     if not is_described(device.physics):
         return _ideal(collective, size, parts, bucketed=bucketed)
     group = _group(parts, device)

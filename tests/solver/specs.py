@@ -64,7 +64,7 @@ OPERATORS = {
 class Draft:
     """What a spec says; `statements` are pins and limits, one a line. `second` are the teraflops,
     gigabytes per second, latency and memory (MiB) of another kind of devices, which the second half
-    of the mesh has."""
+    of the mesh has. Devices that are described state how their kernels and links behave."""
 
     body: str
     sizes: tuple[int, int, int] = (4098, 1024, 2050)
@@ -76,6 +76,7 @@ class Draft:
     statements: tuple[str, ...] = ()
     objective: str = "step_time"
     second: tuple[int, int, int, int] | None = None
+    is_described: bool = False
 
     def text(self) -> str:
         """The whole spec."""
@@ -84,8 +85,9 @@ class Draft:
         first = (self.teraflops, self.gigabytes, self.latency, 16384)
         return "\n".join(
             (
-                *_device("toy", *first),
-                *_device("other", *(self.second or first)),
+                *(["import hardware.physics (every_device, every_link)"] * self.is_described),
+                *_device("toy", self.is_described, *first),
+                *_device("other", self.is_described, *(self.second or first)),
                 "model m() {",
                 f"  batch index b = {b}",
                 f"  index d = {d}, f = {f}",
@@ -120,12 +122,19 @@ def parsed(text: str) -> Spec:
         return load(path)
 
 
-def _device(name: str, teraflops: int, gigabytes: int, latency: int, memory: int) -> Iterator[str]:
+def _device(
+    name: str, is_described: bool, teraflops: int, gigabytes: int, latency: int, memory: int
+) -> Iterator[str]:
+    link = f"link bus : {gigabytes} GB/s latency {latency} us"
     yield f"device {name} {{"
     yield f"  compute bf16 {teraflops} TFLOP/s"
     yield f"  memory {memory} MiB at 1 TB/s"
     yield "  launch 2 us"
-    yield f"  link bus : {gigabytes} GB/s latency {latency} us"
+    if is_described:
+        yield "  physics every_device"
+        yield "  physics sm_count 12"
+        link += " { physics every_link }"
+    yield f"  {link}"
     yield "}"
 
 
@@ -148,6 +157,7 @@ def drafts(draw: st.DrawFn, most: int = 400) -> Draft:
         teraflops=draw(st.sampled_from((1, 20, 400))),
         gigabytes=draw(st.sampled_from((1, 30, 600))),
         latency=draw(st.sampled_from((0, 5, 100))),
+        is_described=draw(st.booleans()),
         train=" ".join(
             (
                 draw(st.sampled_from(("microbatches 1", "microbatches 2", "microbatches 1..2"))),
