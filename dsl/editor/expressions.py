@@ -52,6 +52,12 @@ class Seen:
         return found or self.axes.get(name)
 
 
+def name_span(segment: Segment) -> Span:
+    """Where the name of a step stands, without its subscript."""
+    span = segment.span
+    return Span(span.file, span.line, span.column, span.line, span.column + len(segment.glob))
+
+
 def expression(expr: Expr | None, scope: Scope | None, seen: Seen) -> None:
     """Everything that an expression names."""
     match expr:
@@ -75,7 +81,7 @@ def reference(path: Selector, scope: Scope | None, seen: Seen) -> None:
     subscripts(path, scope, seen)
     head, *rest = path.segments
     found = seen.find(head.glob, scope)
-    seen.see(head.span, found)
+    seen.see(name_span(head), found)
     if found is None or not rest:
         return
     if found.sort == "module":
@@ -89,8 +95,8 @@ def named(path: Selector, seen: Seen) -> Definition | None:
     names = [segment.glob for segment in path.segments]
     found = qualified(seen.module, names)
     for segment, definition in zip(path.segments, found, strict=False):
-        if not any(o.span == segment.span for o in seen.occurrences[-2:]):
-            seen.see(segment.span, definition)
+        if not any(o.span == name_span(segment) for o in seen.occurrences[-2:]):
+            seen.see(name_span(segment), definition)
     return found[-1] if len(found) == len(names) else None
 
 
@@ -149,7 +155,7 @@ def selected(path: Selector, roots: Scope, seen: Seen) -> list[tuple[Definition,
             return []
         first = level[0][0]
         if "*" not in segment.glob:
-            seen.see(segment.span, first)
+            seen.see(name_span(segment), first)
     return [(definition, scope) for definition, scope in level if definition is not None]
 
 

@@ -11,7 +11,8 @@ from dsl.span import Span
 from dsl.suggest import nearest
 
 _MEANT = re.compile(r"did you mean `([^`]+)`(?: or `([^`]+)`)?\?")
-_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*|[^\s\w]+")
+_DOTTED = re.compile(r"[A-Za-z_][\w.]*[^\s\w]*|[^\s\w]+")
+_WORD = re.compile(r"\w+|[^\s\w]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ def _place(span: Span, source: str, meant: str) -> Span | None:
     if span.line != span.end_line or not 1 <= span.line <= len(lines):
         return None
     text = lines[span.line - 1][span.column - 1 : span.end_column - 1]
-    words = {found.group(): found for found in reversed(list(_WORD.finditer(text)))}
+    pattern = _DOTTED if "." in meant or "/" in meant else _WORD
+    words = {found.group(): found for found in reversed(list(pattern.finditer(text)))}
     if text in words or not words:
         return span
     best = nearest(meant, words)

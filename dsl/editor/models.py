@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dsl.editor.definitions import Definition, Scope
-from dsl.editor.expressions import Seen, arguments, expression, named, over, parameters
+from dsl.editor.expressions import Seen, arguments, expression, name_span, named, over, parameters
 from dsl.editor.modules import qualified
 from dsl.resolve.modules import Module
 from dsl.syntax import (
@@ -158,7 +158,7 @@ def _operands(operands: Sequence[Operand], owner: str, scope: Scope, seen: Seen)
         if operand.is_param:
             (segment, *_) = operand.path.segments
             below = scope.inner.setdefault(owner, Scope(scope))
-            name = Name(segment.glob, segment.span)
+            name = Name(segment.glob, name_span(segment))
             below.members[segment.glob] = seen.define(name, "tensor", operand)
         else:
             _tensor(operand.path, scope, seen)
@@ -199,13 +199,13 @@ def _tensor(path: Selector, scope: Scope, seen: Seen) -> None:
     """A tensor by its name, or by its path through blocks."""
     head, *rest = path.segments
     if not rest:
-        seen.see(head.span, scope.value(head.glob))
+        seen.see(name_span(head), scope.value(head.glob))
         return
     holder = next((s for s in scope.chain() if head.glob in s.members), None)
     for segment in path.segments:
         if holder is None:
             return
-        seen.see(segment.span, _member(segment, holder))
+        seen.see(name_span(segment), _member(segment, holder))
         holder = inside(segment.glob, holder)
 
 

@@ -9,6 +9,7 @@ from dsl.editor.expressions import (
     Seen,
     arguments,
     expression,
+    name_span,
     named,
     over,
     parameters,
@@ -103,7 +104,7 @@ def _setting(item: TrainItem, seen: Seen) -> None:
     if len(segments) == 1 and (found is None or found.sort != item.key.text):
         inner = (lookup(other, segments[0].glob) for other in seen.module.prelude)
         found = next((f for f in inner if f is not None and f.sort == item.key.text), None)
-        seen.see(segments[0].span, found)
+        seen.see(name_span(segments[0]), found)
     else:
         named(item.value, seen)
 
@@ -142,7 +143,7 @@ def _pin(statement: Pin, scope: Scope | None, seen: Seen) -> None:
     local = scope.value(head.glob) if scope is not None else None
     targets: list[tuple[Definition, Scope]] = []
     if local is not None:
-        seen.see(head.span, local)
+        seen.see(name_span(head), local)
     else:
         targets = selected(statement.selector, seen.instances, seen)
     for part in statement.parts:

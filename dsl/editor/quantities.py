@@ -5,6 +5,8 @@ from __future__ import annotations
 from dsl.resolve.units import BANDWIDTH, BYTES, FLOP, PLAIN, RATE, TIME, UNITS, Dimension
 from dsl.resolve.values import AxesValue, Number, PathValue, Value
 
+_ROUNDING = 1 + 1e-9  # 1e-6 s in floats is a little less than 1 us
+_WHOLE = 10**18  # larger amounts are shown with an exponent
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _LADDERS: dict[Dimension, tuple[str, ...]] = {
     BYTES: _BINARY,
@@ -36,7 +38,7 @@ def show(amount: float, dimension: Dimension = PLAIN) -> str:
     if ladder is None:
         plain = f"{amount:,}" if isinstance(amount, int) else f"{amount:,.6g}"
         return plain if dimension == PLAIN else f"{plain} ({dimension})"
-    fitting = [unit for unit in ladder if abs(amount) >= UNITS[unit].factor]
+    fitting = [unit for unit in ladder if abs(amount) * _ROUNDING >= UNITS[unit].factor]
     unit = fitting[-1] if fitting else ladder[0]
     return f"{float(amount / UNITS[unit].factor):,.6g} {unit}"
 
@@ -45,5 +47,6 @@ def show_exact(amount: float, dimension: Dimension) -> str:
     """The same, and what it is in base units where that says more."""
     short = show(amount, dimension)
     base = _LADDERS.get(dimension, ("",))[0] if dimension != TIME else "s"
-    exact = f"{amount:,.12g} {base}".rstrip()
+    is_whole = amount == int(amount) and abs(amount) < _WHOLE
+    exact = f"{int(amount):,} {base}" if is_whole else f"{amount:,.12g} {base}"
     return short if dimension == PLAIN or short == exact else f"{short} = {exact}"

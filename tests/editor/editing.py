@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from dsl.editor.analysis import Analysis, analyse
+from dsl.editor.readings import Readings
+
+READINGS = Readings()
 
 CURSOR = "‸"
 
@@ -17,4 +20,4 @@ def place(marked: str) -> tuple[str, int, int]:
 
 def read(path: Path, text: str, before: Analysis | None = None) -> Analysis:
     """The analysis of a text that is not on disk."""
-    return analyse(str(path), text, {str(path.resolve()): text.encode()}, before)
+    return analyse(str(path), text, {str(path.resolve()): text.encode()}, before, READINGS)
