@@ -78,6 +78,8 @@ class Configuration:
     fp8_gather: bool = False
     # Software release as printed ("25.11", "25.04.02"); empty: unknown.
     release: str = ""
+    # Precision of the experts' products, where it is not that of the linear layers.
+    expert_precision: Precision | None = None
     # Mixture of experts: tokens beyond an equal share are dropped; tokens routed evenly by force.
     token_drop: bool = False
     forced_balance: bool = False

@@ -106,7 +106,7 @@ def experts(configuration: Configuration, device: DevicePhysics) -> tuple[float,
     wide_bytes = 2.0 * c.main_gradient_bytes
     forward = backward = weights = 0.0
     for inputs, outputs in ((a.hidden, ups * width), (width, a.hidden)):
-        common = (groups, device, c.precision, imbalance)
+        common = (groups, device, c.expert_precision or c.precision, imbalance)
         forward += float(grouped_matmul_seconds(rows, outputs, inputs, *common))
         backward += float(grouped_matmul_seconds(rows, inputs, outputs, *common))
         wide = grouped_matmul_seconds(rows, outputs, inputs, *common, True, wide_bytes)
@@ -125,10 +125,11 @@ def _cast(
     elements: float, groups: float, configuration: Configuration, device: DevicePhysics
 ) -> float:
     """Quantisation of the rows of every expert, a kernel (or two) each."""
-    if not is_quantised(configuration.precision):
+    precision = configuration.expert_precision or configuration.precision
+    if not is_quantised(precision):
         return 0.0
     launches = (groups - 1) * device.number("launch_s")
-    once = float(quantise_seconds(elements, device, configuration.precision)) + launches
+    once = float(quantise_seconds(elements, device, precision)) + launches
     return device.number("expert_passes") * once
 
 

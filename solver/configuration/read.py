@@ -26,6 +26,7 @@ from solver.configuration.row_words import (
     runtime_of,
     schedule_of,
     sharding_of,
+    split_precision,
 )
 from solver.cost.physics.parameters import device_physics
 
@@ -78,6 +79,7 @@ def read_configuration(row: Mapping[str, str], remarks: str = "") -> Configurati
     precision = precision_of(text(row, "precision"), device)
     if not device_physics(device).computes(precision.partition("-")[0]):
         raise RowError(f"`{device}` does not compute in {precision}")
+    of_linears, of_experts = split_precision(text(row, "precision"), precision)
     runtime = runtime_of(words)
     sharding = sharding_of(text(row, "shard"))
     recompute, every = recompute_of(text(row, "recompute"))
@@ -93,7 +95,8 @@ def read_configuration(row: Mapping[str, str], remarks: str = "") -> Configurati
         architecture=architecture,
         device=device,
         devices_per_node=per_node,
-        precision=precision,
+        precision=of_linears,
+        expert_precision=of_experts if of_experts != of_linears else None,
         seq_len=seq_len,
         global_batch=_global_batch(row, micro_batch, degrees.dp),
         micro_batch=micro_batch,

@@ -41,6 +41,16 @@ def precision_of(cell: str, device: str) -> Precision:
     raise RowError(f"precision `{cell}` is not known")
 
 
+def split_precision(cell: str, precision: Precision) -> tuple[Precision, Precision]:
+    """The precisions of linear layers and of experts, where a word limits it to one of the two
+    ("mxfp8 linears", "mxfp8 grouped gemm"): the other stays in BF16."""
+    words = cell.lower()
+    linears, experts = bool(LINEARS.search(words)), bool(GROUPED.search(words))
+    if linears == experts:
+        return precision, precision
+    return (precision, "bf16") if linears else ("bf16", precision)
+
+
 @dataclass(frozen=True, slots=True)
 class Sharding:
     """What a word of the `shard` column says; `group` None: all ranks of data parallelism."""
@@ -56,6 +66,8 @@ LEVELS: tuple[tuple[re.Pattern[str], Shard], ...] = (
     (re.compile(r"zero-?2|shard_grad_op"), "zero2"),
     (re.compile(r"zero-?1|distributed|dist[_ -]?opt"), "zero1"),
 )
+LINEARS = re.compile(r"\blinears?\b")
+GROUPED = re.compile(r"\bgrouped|\bexperts?\b")
 GROUP = re.compile(r"(?:group|shard|size|degree)\s*=\s*(\d+)|(?:fsdp|hsdp)(\d+)\b(?!\()")
 
 

@@ -139,6 +139,19 @@ def test_words_of_precision(cell: str, device: str, found: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("cell", "linears", "experts"),
+    [
+        ("mxfp8 both", "fp8-mx", None),
+        ("mxfp8 linears", "fp8-mx", "bf16"),
+        ("mxfp8 grouped gemm", "bf16", "fp8-mx"),
+    ],
+)
+def test_precision_of_experts(cell: str, linears: str, experts: str | None) -> None:
+    c = read(gpu="B200", precision=cell)
+    assert (c.precision, c.expert_precision) == (linears, experts)
+
+
+@pytest.mark.parametrize(
     ("cell", "found"),
     [
         ("", ("none", 1)),
