@@ -18,7 +18,7 @@ from typing import Any, Literal
 from dsl.span import Span
 from dsl.spec import Limit, Pin, Spec
 from solver.events import Options
-from solver.explain.feasible import Verdict, feasible
+from solver.explain.feasible import Verdict, feasible, settled
 from solver.search.order_pins import hard_orders
 
 SECONDS = 1.0  # deterministic seconds per question and split
@@ -64,7 +64,7 @@ class Explainer:
         members = self._constraints()
         for constraint in list(members):
             rest = [c for c in members if c != constraint]
-            if self._verdict(rest) is Verdict.NO:
+            if self._proven(rest) is Verdict.NO:
                 members = rest
         ordered = sorted(members, key=lambda c: self._item(c).span)
         ways = {tuple(row.items()): row for c in ordered for row in self._ways_out(c)}
@@ -99,6 +99,16 @@ class Explainer:
 
     def _verdict(self, kept: Sequence[Constraint], limit: Limit | None = None) -> Verdict:
         """Whether the spec with only these constraints (and maybe one changed limit) has a plan."""
+        return feasible(self._weaker(kept, limit), SECONDS, self.options, self.stop)
+
+    def _proven(self, kept: Sequence[Constraint]) -> Verdict:
+        """The same, by the whole search where the quick look leaves it open."""
+        verdict = self._verdict(kept)
+        if verdict is not Verdict.UNKNOWN or self.stop.is_set():
+            return verdict
+        return settled(self._weaker(kept), self.options, self.stop)
+
+    def _weaker(self, kept: Sequence[Constraint], limit: Limit | None = None) -> Spec:
         pins = tuple(
             pin
             for i, pin in enumerate(self.spec.pins)
@@ -115,7 +125,7 @@ class Explainer:
         if Constraint("family") in self._constraints() and Constraint("family") not in kept:
             pipeline = replace(weaker.train.pipeline, family=None)
             weaker = replace(weaker, train=replace(weaker.train, pipeline=pipeline))
-        return feasible(weaker, SECONDS, self.options, self.stop)
+        return weaker
 
     # ---- ways out --------------------------------------------------------------------------
 

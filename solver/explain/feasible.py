@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from enum import Enum
 
 from dsl.spec import Spec
-from solver.events import Options
+from solver.events import Event, Incumbent, Options
 from solver.search.effort import Effort
 from solver.search.frame import make_frame
 from solver.search.goal import goal_of
+from solver.search.loop import Search
 from solver.search.split import SplitSearch
 from solver.space.mesh import splits
+
+
+STEPS = 8  # of the search of a spec, where it is asked for a proof
 
 
 class Verdict(Enum):
@@ -49,3 +54,20 @@ def feasible(spec: Spec, seconds: float, options: Options, stop: threading.Event
             return Verdict.YES
         verdict = Verdict.UNKNOWN
     return verdict
+
+
+def settled(spec: Spec, options: Options, stop: threading.Event) -> Verdict:
+    """The same question to the whole search, which proves what `feasible` leaves open; it ends with
+    its first plan, or after a few steps."""
+    enough = threading.Event()
+
+    def hear(event: Event) -> None:
+        if isinstance(event, Incumbent) or stop.is_set():
+            enough.set()
+
+    limited = replace(options, reproducible=True, time_limit_s=float(STEPS), cluster=None)
+    search = Search(spec, limited, hear, enough, goal_of(spec))
+    stopped = search.run()
+    if search.best is not None:
+        return Verdict.YES
+    return Verdict.NO if stopped == "proved" else Verdict.UNKNOWN

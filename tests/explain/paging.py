@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dsl.diagnostic import Diagnostic
-from dsl.load import read
 from dsl.render import render_all
 from solver.cli.main import main
 from solver.importing.hf.read import ConfigError
 from solver.importing.hf.read import read as read_config
 from solver.instance.read import InstanceError
 from solver.instance.read import read as read_instance
+from tests.explain.reading import read
 
 _BLOCK = re.compile(r"^```(\w+) ?(\S*)\n(.*?)^```$", re.M | re.S)
 _FOUND = re.compile(r"^(?:error|warning)\[(MMP\d{3})\]", re.M)

@@ -13,21 +13,30 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
-from dsl.load import load, read
+from dsl.load import load
 from dsl.render import render_all
 from solver.cli.diagnostics import text_of
 from solver.cli.report.conflict import conflict
 from solver.cli.report.page import draw
 from solver.events import Options
 from solver.search.solve import solve
+from tests.explain.reading import read
 
 HERE = Path(__file__).parent
 CASES = sorted(HERE.glob("*.mmp"))
 UNSOLVABLE = sorted(path for path in (HERE / "unsolvable").glob("*.mmp") if path.stem != "lab")
+QUICK = "contradictory_pins"
 Golden = Callable[[Path, str], None]
 _HEAD = re.compile(r"// (?:at (\d+):(\d+) )?(MMP\d{3})")
 _PLACE = re.compile(r"(\w+\.mmp):(\d+):(\d+)")
+
+
+def _some_slow(paths: list[Path]) -> list[ParameterSet]:
+    """All but one, which stands for them in the quick tests."""
+    slow = pytest.mark.slow
+    return [pytest.param(path, marks=() if path.stem == QUICK else slow) for path in paths]
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
@@ -51,7 +60,7 @@ def test_there_are_forty_kinds() -> None:
     assert len(CASES) + len(UNSOLVABLE) >= 40
 
 
-@pytest.mark.parametrize("path", UNSOLVABLE, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", _some_slow(UNSOLVABLE), ids=lambda path: path.stem)
 def test_one_conflict_with_ways_out(
     path: Path, golden: Golden, monkeypatch: pytest.MonkeyPatch
 ) -> None:
