@@ -39,6 +39,10 @@ TARGETS: tuple[Target, ...] = (
     Target(
         "torchtitan", "solver.export.torchtitan", "a configuration of torchtitan with its schedule"
     ),
+    Target("deepspeed", "solver.export.deepspeed", "DeepSpeed's JSON"),
+    Target(
+        "mindspore", "solver.export.mindspore", "layouts for shard, and the operator-strategy JSON"
+    ),
 )
 """In the order in which `mmp export --help` lists them."""
 

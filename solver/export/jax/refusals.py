@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from solver.export.jax.specs import parameter_axes
+from solver.export.named_axes import parameter_axes
 from solver.export.refusals import Refusal
 from solver.export.saved import SavedPlan
 from solver.verify.layouts import PARTIAL

@@ -5,14 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from solver.export.jax.refusals import FIELDS
-from solver.export.jax.specs import (
-    axis,
-    input_axes,
-    model_input_axes,
-    parameter_axes,
-    result_axes,
-    text,
-)
+from solver.export.jax.specs import text
+from solver.export.named_axes import axis, input_axes, model_input_axes, parameter_axes, result_axes
 from solver.export.saved import SavedPlan
 
 _HEAD = '''"""The shardings of a plan, written by `mmp export --to jax`.
