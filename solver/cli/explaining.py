@@ -15,7 +15,7 @@ from functools import partial
 from dsl.spec import Spec
 from solver.cli import streams
 from solver.cli.asking import Asker, Work
-from solver.cli.diagnostics import text_of
+from solver.cli.diagnostics import text_in
 from solver.cli.files import save_aside
 from solver.cli.pricing import Pricer
 from solver.cli.report.words import amount
@@ -48,7 +48,7 @@ class Explainer:
 
     def summary(self, plan: Document) -> Explained:
         """What the wishes of the spec cost, and what more hardware brings."""
-        asked, bought = wishes(self.spec, text_of), margins(self.spec)
+        asked, bought = wishes(self.spec, text_in(self.spec)), margins(self.spec)
         work = {
             len(asked) + at: partial(
                 solve_changed, (margin.change,), margin.spec, self._near(margin, plan)
@@ -99,7 +99,7 @@ class Explainer:
 
     def relaxations(self, document: Document) -> list[Document]:
         """The ways out of a conflict with the best plan that was found for each, cheapest first."""
-        ways = ways_out(self.spec, document, text_of)
+        ways = ways_out(self.spec, document, text_in(self.spec))
         work: dict[int, Work[tuple[Found, ...]]] = {
             at: partial(solve_changed, (way.row["change"] or "larger devices",), way.spec, None)
             for at, way in enumerate(ways)

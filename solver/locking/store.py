@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -33,21 +32,26 @@ def store(tree_hash: str, files: Content) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
         made.chmod(0o755)
-        _move(made, target)
+        while not _is_put(made, target, files):
+            _aside(target)
     finally:
         shutil.rmtree(made, ignore_errors=True)
 
 
-def _move(made: Path, target: Path) -> None:
-    """Rename over whatever is there; folders cannot be replaced in one step unless empty."""
-    if target.exists():
-        aside = Path(tempfile.mkdtemp(prefix=".old-", dir=target.parent))
-        with contextlib.suppress(FileNotFoundError):
-            os.replace(target, aside / "old")  # noqa: PTH105
-        shutil.rmtree(aside, ignore_errors=True)
+def _is_put(made: Path, target: Path, files: Content) -> bool:
+    """Whether the library is there now, by this process or by another one meanwhile."""
     try:
         made.rename(target)
     except OSError:
-        # Someone else put the same library there meanwhile.
         if not target.is_dir():
             raise
+        return read_folder(target) == files
+    return True
+
+
+def _aside(target: Path) -> None:
+    """Take a changed library out of the way; a folder that is not empty cannot be replaced."""
+    aside = Path(tempfile.mkdtemp(prefix=".old-", dir=target.parent))
+    with contextlib.suppress(FileNotFoundError):
+        target.rename(aside / target.name)
+    shutil.rmtree(aside, ignore_errors=True)

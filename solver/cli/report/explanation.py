@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from dsl.spec import Spec
-from solver.cli.diagnostics import text_of
+from solver.cli.diagnostics import text_in
 from solver.cli.report.conflict import conflict
 from solver.cli.report.names import fold
 from solver.cli.report.page import draw, no_plan
@@ -237,7 +237,7 @@ def _none(
     if document["outcome"]["stopped"] != "proved":
         yield [no_plan(document)]
         return
-    yield list(conflict({**document, "relaxations": []}, spec, text_of))
+    yield list(conflict({**document, "relaxations": []}, spec, text_in(spec)))
     yield list(_ways_out(ways))
 
 
