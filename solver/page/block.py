@@ -14,8 +14,8 @@ from solver.drawing.elements import add, short
 from solver.page.layer import Chip, Layer, Row, Value
 
 WIDTH = 1240.0
-_ARCS, _BOX, _RESULTS, _PARAMETERS, _CALLS = 8.0, 84.0, 344.0, 544.0, 760.0
-_COLUMN = 194.0  # of results and of parameters, for their boxes
+_ARCS, _BOX, _RESULTS, _PARAMETERS, _CALLS = 8.0, 84.0, 344.0, 562.0, 776.0
+_COLUMN = 206.0  # of results and of parameters, for their boxes
 _OPERATOR = 246.0  # width of an operator
 _LINE, _CHIP, _PAD = 17.0, 18.0, 8.0
 _CHARACTER = 6.4  # mean width at 11 pixels
