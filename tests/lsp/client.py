@@ -63,9 +63,7 @@ class Editor:
         self._versions[uri] += 1
         identifier = types.VersionedTextDocumentIdentifier(self._versions[uri], uri)
         whole = types.TextDocumentContentChangeWholeDocument(text)
-        self.client.text_document_did_change(
-            types.DidChangeTextDocumentParams(identifier, [whole])
-        )
+        self.client.text_document_did_change(types.DidChangeTextDocumentParams(identifier, [whole]))
 
     async def until(self, is_so) -> None:
         """Wait for something that news bring about."""
