@@ -38,5 +38,11 @@ CODES: tuple[Code, ...] = (
         "mesh or stages beyond the target",
         "The target cannot place these stages, or these layers on them.",
     ),
+    Code(
+        "MMP736",
+        "operators without arithmetic",
+        "A measured operator has times and bytes only. The export runs, with something small in "
+        "its place; put your own layer there.",
+    ),
 )
 """Exports, in order."""

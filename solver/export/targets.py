@@ -33,6 +33,7 @@ class Target:
 
 
 TARGETS: tuple[Target, ...] = (
+    Target("torch", "solver.export.torch.package", "a package that PyTorch runs under torchrun"),
     Target("perfetto", "solver.export.perfetto", "the timeline as a Chrome trace"),
     Target("jax", "solver.export.jax", "a mesh and a PartitionSpec for every tensor"),
     Target("megatron", "solver.export.megatron", "the flags of Megatron-LM"),

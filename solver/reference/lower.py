@@ -25,6 +25,7 @@ from solver.reference.runtime.program import (
     Unit,
     Value,
     Weight,
+    with_indices,
 )
 from solver.reference.sizes import Key, Sizes, experts_of_a_token, shrink
 from solver.verify.plan import Plan
@@ -33,6 +34,7 @@ from solver.verify.wiring import Read, Write
 
 STANDIN = Dim("hidden", 8)
 ROWS = Dim("rows", 2)
+_ROW = (ROWS.name, STANDIN.name)
 """What passes between operators of which only times and bytes are known."""
 
 
@@ -92,7 +94,7 @@ def program(
     )
     if made.reasons:
         raise ProgramError(made.reasons)
-    return found
+    return with_indices(found)
 
 
 def schedule(pipeline: Pipeline) -> tuple[tuple[str, ...], ...]:
@@ -219,14 +221,7 @@ class _Maker:
             kind=operator.kind,
             reads=tuple(self._read(operator, at) for at in range(len(operator.inputs))),
             writes=tuple(self._write(operator, use) for use in operator.results),
-            indices={
-                index.name: self._dim(
-                    ("operator", operator.name, index.name),
-                    index.name,
-                    self.lowering.sizes.of(index),
-                )
-                for index in operator.indices
-            },
+            indices={},
             cuts=cuts,
             options=self._options(operator),
             groups=self._groups(operator, cuts),
@@ -252,11 +247,11 @@ class _Maker:
         whole = (WHOLE,) * len(self.lowering.kept)
         tensors = self.plan.spec.graph.tensors
         reads = [
-            Port(use.tensor, (), whole, None if tensors[use.tensor].role == "input" else whole)
+            Port(use.tensor, _ROW, whole, None if tensors[use.tensor].role == "input" else whole)
             for use in operator.inputs
         ]
         reads.append(Port(f"{operator.name}.w", ("hidden", "out"), whole, whole))
-        writes = tuple(Port(use.tensor, (), whole, whole) for use in operator.results)
+        writes = tuple(Port(use.tensor, _ROW, whole, whole) for use in operator.results)
         return Operator(operator.name, "measured", tuple(reads), writes, {}, ((),) * len(whole), {})
 
     def _value(self, tensor: Tensor) -> Value:

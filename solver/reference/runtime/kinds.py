@@ -138,7 +138,7 @@ def _embed(call: Call) -> torch.Tensor:
     if not call.is_cut(vocabulary):
         return functions.embedding(tokens, table)
     own = call.numbers(vocabulary)
-    at = torch.searchsorted(own, tokens).clamp(max=len(own) - 1)
+    at = torch.searchsorted(own, tokens.contiguous()).clamp(max=len(own) - 1)
     rows = functions.embedding(at, table)
     return rows * (own[at] == tokens).unsqueeze(-1).to(rows.dtype)
 

@@ -31,7 +31,7 @@ class CrossEntropy(torch.autograd.Function):
         weights = (logits - high.unsqueeze(-1)).exp()
         total = weights.sum(-1)
         total = wires.all_reduce(total, axes) if axes else total
-        at = torch.searchsorted(numbers, target).clamp(max=len(numbers) - 1)
+        at = torch.searchsorted(numbers, target.contiguous()).clamp(max=len(numbers) - 1)
         own = numbers[at] == target
         ctx.save_for_backward(weights / total.unsqueeze(-1), at, own)
         chosen = logits.gather(-1, at.unsqueeze(-1)).squeeze(-1)

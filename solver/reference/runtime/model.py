@@ -12,7 +12,7 @@ from solver.reference.runtime.gathering import regathered
 from solver.reference.runtime.kinds import Call, run
 from solver.reference.runtime.program import Chunk, Operator, Port, Program, Unit, local_shape
 from solver.reference.runtime.sources import Source, Sources
-from solver.reference.runtime.weights import StoredWeight, stored_weights
+from solver.reference.runtime.weights import StoredWeight
 from solver.reference.runtime.wires import Wires
 
 Tensors = dict[str, torch.Tensor]
@@ -132,10 +132,12 @@ class ChunkModule(nn.Module):
         """The parameters by the names of the spec."""
         return self._stored
 
-    def materialize(self, device: torch.device, dtype: torch.dtype) -> None:
-        """Give every parameter its first values."""
-        for weight in stored_weights(self):
-            weight.materialize(device, dtype)
+    def materialize(
+        self, device: torch.device, dtype: torch.dtype, summed_as: torch.dtype | None = None
+    ) -> None:
+        """Give every parameter its first values; gradients are `summed_as`."""
+        for weight in self._stored.values():
+            weight.materialize(device, dtype, summed_as)
 
     def metadata(self, names: Iterable[str], dtype: torch.dtype) -> tuple[torch.Tensor, ...]:
         """What passes between chunks, without values."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 WHOLE = -1
@@ -150,6 +150,21 @@ class Program:
     def stages(self) -> int:
         """How many pipeline stages there are."""
         return math.prod(axis.size for axis in self.mesh if axis.pipeline)
+
+
+def with_indices(program: Program) -> Program:
+    """The program with the `indices` of every operator: dimensions of what it writes and reads."""
+    dims = {value.name: value.dims for value in program.values.values()}
+    dims |= {weight.name: weight.dims for weight in program.weights.values()}
+
+    def named(operator: Operator) -> Operator:
+        found: dict[str, Dim] = {}
+        for port in (*operator.writes, *operator.reads):
+            for name, dim in zip(port.indices, dims[port.tensor], strict=True):
+                found.setdefault(name, replace(dim, name=name))
+        return replace(operator, indices=found)
+
+    return replace(program, operators={n: named(o) for n, o in program.operators.items()})
 
 
 def local_shape(dims: Iterable[Dim], layout: Layout, sizes: tuple[int, ...]) -> tuple[int, ...]:

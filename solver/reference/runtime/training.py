@@ -22,7 +22,6 @@ from solver.reference.runtime.program import (
     Program,
     Value,
     Weight,
-    whole_sums,
 )
 from solver.reference.runtime.sources import Sources
 from solver.reference.runtime.wires import Wires
@@ -148,7 +147,7 @@ def train_undivided(program: Program, device: torch.device, dtype: torch.dtype) 
     loss = 0.0
     for microbatch in range(program.microbatches):
         batch = random_batch(program, microbatch, dtype)
-        outputs = model(**{name: batch[path(name)].to(device) for name in ()}, **_on(batch, device))
+        outputs = model(**_on(batch, device))
         share = loss_share(outputs, alone)
         share.backward()
         loss += share.item()
@@ -178,6 +177,7 @@ class Pipeline:
         schedule: Path,
         device: torch.device,
         dtype: torch.dtype,
+        summed_as: torch.dtype | None = None,
     ) -> None:
         from solver.reference.runtime.meshes import connect
 
@@ -191,7 +191,7 @@ class Pipeline:
             if chunk.stage == self.stage
         }
         for chunk in self.chunks.values():
-            chunk.materialize(device, dtype)
+            chunk.materialize(device, dtype, summed_as)
         self.schedule = self._load(schedule)
 
     def step(self) -> torch.Tensor | None:
@@ -207,6 +207,9 @@ class Pipeline:
                 losses.append(loss_share(chunk(**batch), self.program))
                 losses[-1].backward()
         else:
+            for stage in self.schedule._stages:
+                stage.has_backward = True
+                stage.clear_runtime_states()
             self.schedule._step_microbatches(
                 None, batches, [None] * count, losses, return_outputs=False
             )
@@ -214,6 +217,11 @@ class Pipeline:
         if last not in self.chunks:
             return None
         return whole_loss(torch.stack(losses).sum(), self.program, self.wires)
+
+    @property
+    def speaks(self) -> bool:
+        """Whether this is the first device of its stage."""
+        return all(self.wires.coordinate(axis) == 0 for axis in range(len(self.wires.sizes)))
 
     def gradients(self) -> dict[str, torch.Tensor]:
         """The gradients of this device's parameters, reduced over devices."""
@@ -271,6 +279,3 @@ class _Adapter(torch.nn.Module):
 
 def _tuple(outputs: Any) -> tuple[torch.Tensor, ...]:
     return (outputs,) if isinstance(outputs, torch.Tensor) else tuple(outputs)
-
-
-__all__ = ["Pipeline", "Step", "random_batch", "train_undivided", "undivided", "whole_sums"]

@@ -1,15 +1,15 @@
 """Parameters as a plan stores them: whole or in pieces, and so their gradients and optimizer state
 (Rajbhandari et al. 2020, ZeRO).
 
-The layouts of a parameter refine each other: used, stored, gradient, optimizer. The parameter that
-autograd and optimizers know is the piece of the last one, `piece`. `value` is what lies on the
-device between uses, in the layout `stored`; the gradients of micro-batches are summed in `gradient`.
+The layouts of a parameter refine each other: used, stored, gradient, optimizer. `value` is what
+lies on the device between uses, in the layout `stored`. Autograd knows a stand-in for it, `handle`,
+which has the shape and number type of the gradient and takes no room; what optimizers update is
+`piece()`.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -47,8 +47,8 @@ class _Use(torch.autograd.Function):
 
 
 class StoredWeight(nn.Module):
-    """A parameter on a device. `handle` is the parameter of autograd: its `grad` has the layout
-    `gradient`, summands over `summed` axes that it is not cut by."""
+    """A parameter on a device. `handle.grad` is the sum over micro-batches in the layout
+    `gradient`, a summand over `summed` axes that do not cut it."""
 
     def __init__(self, spec: Weight, wires: Wires) -> None:
         super().__init__()
@@ -58,20 +58,21 @@ class StoredWeight(nn.Module):
         self.register_buffer("value", torch.empty(0), persistent=False)
         self.held: torch.Tensor | None = None
 
-    def materialize(self, device: torch.device, dtype: torch.dtype) -> None:
-        """Make the pieces of this device, with the first values."""
-        self.set_whole(first_value(self.spec, dtype).to(device))
+    def materialize(
+        self, device: torch.device, dtype: torch.dtype, summed_as: torch.dtype | None = None
+    ) -> None:
+        """Make the piece of this device, with the first values; gradients are `summed_as`."""
+        whole = first_value(self.spec, dtype).to(device)
+        self.value = self._move(whole, self._whole, self.spec.stored).clone()
+        self._make_handle(summed_as or dtype)
 
-    def allocate(self, device: torch.device, dtype: torch.dtype) -> None:
-        """Make the pieces of this device, without values."""
+    def allocate(
+        self, device: torch.device, dtype: torch.dtype, summed_as: torch.dtype | None = None
+    ) -> None:
+        """Make the piece of this device, without values."""
         shape = local_shape(self.spec.dims, self.spec.stored, self.wires.sizes)
         self.value = torch.empty(shape, device=device, dtype=dtype)
-        self._make_handle()
-
-    def set_whole(self, whole: torch.Tensor) -> None:
-        """Take this device's pieces of a whole parameter."""
-        self.value = self._move(whole, self._whole, self.spec.stored).clone()
-        self._make_handle()
+        self._make_handle(summed_as or dtype)
 
     def forward(self) -> torch.Tensor:
         """The parameter as operators use it."""
@@ -88,6 +89,7 @@ class StoredWeight(nn.Module):
 
     def scattered(self, gradient: torch.Tensor) -> torch.Tensor:
         """What a micro-batch adds to the gradient, of a gradient in the layout `used`."""
+        gradient = gradient.to(self.handle.dtype)
         return self._move(gradient, self._summands(self.spec.used), self._kept)
 
     def reduced(self) -> torch.Tensor | None:
@@ -102,10 +104,8 @@ class StoredWeight(nn.Module):
 
     def put(self, piece: torch.Tensor) -> None:
         """Take an updated piece, and gather what is stored from all of them."""
-        moved = self._move(piece.detach(), self.spec.optimizer, self.spec.stored)
-        self.value.copy_(moved)
-        if self.spec.gradient == self.spec.stored:
-            self.handle.data = self.value
+        rounded = piece.detach().to(self.value.dtype)
+        self.value.copy_(self._move(rounded, self.spec.optimizer, self.spec.stored))
 
     def whole(self) -> torch.Tensor:
         """The whole parameter, gathered from all devices."""
@@ -128,22 +128,11 @@ class StoredWeight(nn.Module):
             for axis, at in enumerate(layout)
         )
 
-    def _make_handle(self) -> None:
+    def _make_handle(self, dtype: torch.dtype) -> None:
         shape = local_shape(self.spec.dims, self.spec.gradient, self.wires.sizes)
-        trained = self.spec.trained
-        if self.spec.gradient == self.spec.stored:
-            self.handle = nn.Parameter(self.value, requires_grad=trained)
-        else:  # only its gradient has this shape; one element stands for all values
-            one = torch.zeros((), device=self.value.device, dtype=self.value.dtype)
-            self.handle = nn.Parameter(one.expand(shape), requires_grad=trained)
+        one = torch.zeros((), device=self.value.device, dtype=dtype)
+        self.handle = nn.Parameter(one.expand(shape), requires_grad=self.spec.trained)
 
     def _move(self, x: torch.Tensor, before: Layout, after: Layout) -> torch.Tensor:
         with torch.no_grad():
             return relayout(x, self.spec.dims, before, after, self.wires)
-
-
-def stored_weights(module: nn.Module) -> Iterator[StoredWeight]:
-    """All parameters of a model, in order, each once."""
-    for part in module.modules():
-        if isinstance(part, StoredWeight):
-            yield part

@@ -66,7 +66,7 @@ class Wires:
     def reduce_scatter(self, x: torch.Tensor, axes: tuple[int, ...]) -> torch.Tensor:
         """Of the sums of dimension 0, as long as the axes together, this device's own."""
         group = self._groups[axes]
-        return _wait(collectives.reduce_scatter_tensor(x.contiguous(), "sum", 0, group))[0]
+        return _wait(collectives.reduce_scatter_single(x.contiguous(), "sum", 0, group))[0]
 
     def all_to_all(self, x: torch.Tensor, axes: tuple[int, ...]) -> torch.Tensor:
         """Element i of dimension 0 goes to device i, and element j comes from device j."""
@@ -77,7 +77,7 @@ class Wires:
         """The tensors of all devices along the axes, in a new dimension 0."""
         group = self._groups[axes]
         whole = x.contiguous().unsqueeze(0)
-        return _wait(collectives.all_gather_tensor(whole, 0, group))
+        return _wait(collectives.all_gather_single(whole, 0, group))
 
     def _own(self, x: torch.Tensor, at: int, axis: int) -> torch.Tensor:
         size = self.sizes[axis]
