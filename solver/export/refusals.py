@@ -39,5 +39,5 @@ def _finding(saved: SavedPlan, group: list[Refusal]) -> Diagnostic:
     if others:
         shown = ", ".join(f"`{name}`" for name in others[:_NAMED])
         more = len(others) - _NAMED
-        message += f"; so do {shown}" + (f" and {more} more" if more > 0 else "")
+        message += f"; the same of {shown}" + (f" and {more} more" if more > 0 else "")
     return saved.finding(first.code, message, first.place, first.help)
