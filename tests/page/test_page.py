@@ -259,7 +259,7 @@ def test_a_page_is_written_from_a_plan_and_its_spec(
     with Path("spec.mmp").open("a", encoding="utf-8") as stream:
         stream.write("// changed\n")
     assert main(["report", "plan.json", "-o", "later.html"]) == 0
-    missing = "spec.mmp is not what the plan was made from, so the page has no picture"
+    missing = "spec.mmp is not what the plan was made from; without its spec the page has no"
     assert missing in capsys.readouterr().err
     assert missing in Path("later.html").read_text(encoding="utf-8")
     assert main(["report", "plan.json", "spec.mmp", "-o", "never.html"]) == 1

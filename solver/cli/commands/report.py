@@ -74,7 +74,7 @@ def _spec(document: Document, plan: Path, given: Path | None) -> tuple[Spec | No
     from solver.cli.saved_plan import changed_sources, find_spec, overrides_of
     from solver.cli.tasks.spec import task_of
 
-    without = "so the page has no picture of the layers"
+    without = "without its spec the page has no picture of the layers"
     try:
         path = given or find_spec(document, plan)
     except CommandError as error:
@@ -88,4 +88,4 @@ def _spec(document: Document, plan: Path, given: Path | None) -> tuple[Spec | No
         return spec, ""
     if given is not None:
         raise CommandError(f"{given} is not the plan's spec: {changes[0]}", ExitCode.REJECTED)
-    return None, f"{changes[0]}, {without}"
+    return None, f"{changes[0]}; {without}"
