@@ -33,6 +33,7 @@ class Level:
 
 LEVELS: tuple[Level, ...] = (
     Level("static", "solver.execution.static", "order, messages and memory of the schedule"),
+    Level("gloo", "solver.execution.gloo", "up to four processes, gradients of one device"),
 )
 """From the cheapest to the dearest."""
 
