@@ -16,6 +16,8 @@ from solver.cli.saved.place import Place, place_of
 from solver.cli.saved.plan import read_plan
 from solver.comparison.axes import Axes
 from solver.comparison.compare import compare, notes
+from tests.verify.plans import NAMES
+from tests.verify.plans import plan as sort_of_plan
 
 Json = dict[str, Any]
 PLANS = Path(__file__).parent / "plans"
@@ -246,3 +248,17 @@ def test_numbers_that_json_has_not_are_refused(tmp_path: Path) -> None:
     path.write_text('{"format": NaN}')
     with pytest.raises(CommandError, match="NaN is no JSON number"):
         read_plan(place_of(str(path)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_sort_of_plan_is_compared_with_every_other(name: str) -> None:
+    _, mine = sort_of_plan(name)
+    for other in NAMES:
+        _, theirs = sort_of_plan(other)
+        found = compare(mine, theirs)
+        assert (found == ()) == (name == other)
+        assert all(one.text and one.subject for one in found)
+        back = compare(theirs, mine)
+        assert {(one.section, one.subject) for one in found if one.section != "order"} == {
+            (one.section, one.subject) for one in back if one.section != "order"
+        }
