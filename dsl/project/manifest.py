@@ -24,6 +24,11 @@ from dsl.suggest import did_you_mean
 MANIFEST = "mmp.toml"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PLACE = re.compile(r"\(at line (\d+), column (\d+)\)$")
+_FORMS = (
+    r'^[ \t]*"?(KEY)"?[ \t]*[.=]',
+    r'^[ \t]*\[[^]#\n]*?(?<!\w)(KEY)"?\s*\]',
+    r'[{,.]\s*"?(KEY)"?\s*[.=]',
+)
 _TABLES = ("library", "libraries")
 _OF_LIBRARY = ("name", "language")
 _OF_REQUIREMENT = ("git", "rev", "path")
@@ -79,7 +84,13 @@ def read_manifest(data: bytes, display: str) -> Manifest:
 
     Raises DiagnosticError (MMP720) with everything that is wrong.
     """
-    reader = _Reader(data.decode("utf-8", "replace"), display)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        message = f"byte {error.start} is not UTF-8 text"
+        found = Diagnostic("MMP720", "error", message, Span(display, 1, 1, 1, 1))
+        raise DiagnosticError([found]) from error
+    reader = _Reader(text, display)
     tree = reader.tree()
     library = reader.table(tree, "library")
     reader.known(library, _OF_LIBRARY, "library")
@@ -88,7 +99,7 @@ def read_manifest(data: bytes, display: str) -> Manifest:
     if language is not None and (isinstance(language, bool) or not isinstance(language, int)):
         reader.wrong("`language` is a whole number", "language")
     entries = reader.table(tree, "libraries")
-    found = [reader.requirement(name, entry) for name, entry in entries.items()]
+    requirements = [reader.requirement(name, entry) for name, entry in entries.items()]
     reader.finish()
     return Manifest(
         display,
@@ -96,7 +107,7 @@ def read_manifest(data: bytes, display: str) -> Manifest:
         name,
         language,
         reader.span("language"),
-        tuple(one for one in found if one is not None),
+        tuple(one for one in requirements if one is not None),
     )
 
 
@@ -172,9 +183,11 @@ class _Reader:
         return None
 
     def span(self, key: str) -> Span:
-        """Where a key stands first: `key =`, or in the head of a table."""
+        """Where a key stands first: at the beginning of a line, in the head of a table, in a table
+        on one line."""
         word = re.escape(key)
-        found = re.search(rf'^[^#\n]*?(?<![\w"])"?({word})"?\s*(?==|\]|\.)', self.source, re.M)
+        tried = (re.search(form.replace("KEY", word), self.source, re.M) for form in _FORMS)
+        found = next((place for place in tried if place is not None), None)
         if found is None:
             return Span(self._display, 1, 1, 1, 1)
         line = self.source.count("\n", 0, found.start(1)) + 1

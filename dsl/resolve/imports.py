@@ -79,6 +79,9 @@ class Loader:
             key = place.key()
         except ValueError as error:
             raise self.report.error("MMP120", f"no path of a file: {error}", asked_at) from None
+        if place.library is not None:
+            # Read for itself: an import by path of the same file has no hash to compare it with.
+            key = f"{place.library.locked.name}:{key}"
         if key in self._loaded and not settings:
             return self._loaded[key]
         known = [path for path, _ in self._chain]

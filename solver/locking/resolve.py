@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from dsl.diagnostic import Diagnostic, DiagnosticError, Label
 from dsl.project.cache import library_folder
@@ -174,7 +173,7 @@ class _Resolver:
         """A path is seen from the project's folder."""
         if is_remote(written):
             return written
-        return str((self._project.folder / Path(written).expanduser()).resolve())
+        return str((self._project.folder / written).resolve())
 
     def _manifest(self, wanted: Wanted, files: Content) -> Manifest | None:
         if MANIFEST not in files:
