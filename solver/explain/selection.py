@@ -49,7 +49,7 @@ def pick(text: str, graph: Graph) -> Picked:
     try:
         nodes = select(_parsed(text), _roots(graph), _NoNames(), report)
     except RejectedError as error:
-        raise LoadError(_on_line_1(report.diagnostics), {FILE: text}) from error
+        raise LoadError(_on_line_1(report.diagnostics, text), {FILE: text}) from error
     inner = [node for top in nodes if top.sort != "parameter" for node in top.walk()]
     places = sorted({node.operator for node in inner if node.operator is not None})
     direct = [node for node in nodes if node.sort == "parameter"]
@@ -75,23 +75,26 @@ def _parsed(text: str) -> Selector:
     file, diagnostics = parse(f"pin\n{text}\n: recompute", FILE)
     pins = [statement for statement in file.statements if isinstance(statement, Pin)]
     if diagnostics or len(pins) != 1:
-        raise LoadError(_on_line_1(diagnostics), {FILE: text})
+        raise LoadError(_on_line_1(diagnostics, text), {FILE: text})
     return pins[0].selector
 
 
-def _on_line_1(diagnostics: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:
+def _on_line_1(diagnostics: Sequence[Diagnostic], text: str) -> tuple[Diagnostic, ...]:
     """The same with the lines as they are on the command line."""
     return tuple(
         replace(
             found,
-            span=_line_1(found.span),
-            labels=tuple(replace(label, span=_line_1(label.span)) for label in found.labels),
+            span=_line_1(found.span, text),
+            labels=tuple(replace(label, span=_line_1(label.span, text)) for label in found.labels),
         )
         for found in diagnostics
     )
 
 
-def _line_1(span: Span) -> Span:
+def _line_1(span: Span, text: str) -> Span:
+    """What stands behind the selector is at its end."""
+    if span.line > 2:
+        return Span(FILE, 1, len(text) + 1, 1, len(text) + 2)
     return replace(span, line=1, end_line=1)
 
 

@@ -36,7 +36,9 @@ _PLACE = re.compile(r"(\w+\.mmp):(\d+):(\d+)")
 def _some_slow(paths: list[Path]) -> list[ParameterSet]:
     """All but one, which stands for them in the quick tests."""
     slow = pytest.mark.slow
-    return [pytest.param(path, marks=() if path.stem == QUICK else slow) for path in paths]
+    return [
+        pytest.param(path, marks=() if path.stem == QUICK else slow, id=path.stem) for path in paths
+    ]
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
@@ -60,7 +62,7 @@ def test_there_are_forty_kinds() -> None:
     assert len(CASES) + len(UNSOLVABLE) >= 40
 
 
-@pytest.mark.parametrize("path", _some_slow(UNSOLVABLE), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", _some_slow(UNSOLVABLE))
 def test_one_conflict_with_ways_out(
     path: Path, golden: Golden, monkeypatch: pytest.MonkeyPatch
 ) -> None:
