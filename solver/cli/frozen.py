@@ -18,8 +18,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def check(arguments: argparse.Namespace) -> None:
-    """With `--frozen`, compare the project of every spec given with its lock, without git.
+def check(arguments: argparse.Namespace, *more: Path) -> None:
+    """With `--frozen`, compare the project of every spec given, and of `more`, with its lock,
+    without git.
 
     Raises ProjectError with every difference; a file outside of a project has none.
     """
@@ -28,7 +29,7 @@ def check(arguments: argparse.Namespace) -> None:
     from dsl.project.project import find_project
     from solver.locking.resolve import Mode, resolve
 
-    for folder in dict.fromkeys(path.parent for path in _specs(arguments)):
+    for folder in dict.fromkeys(path.parent for path in (*_specs(arguments), *more)):
         project = find_project(folder)
         if project is not None:
             resolve(project, Mode(is_frozen=True, is_offline=True), lambda _name: False)

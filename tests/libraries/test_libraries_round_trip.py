@@ -99,7 +99,11 @@ def test_round_trip(ground: Playground) -> None:
     # Someone touches the copy that everything is read from: no command goes on.
     (copy,) = (ground.folder / "cache/libraries").glob(f"{second['libraries'][0]['hash']}/*.mmp")
     copy.write_text(STRATEGIES.replace("INDEX", "d"))
-    for command in (["check", "specs/spec.mmp"], ["verify", "v2.json"]):
+    for command in (
+        ["check", "specs/spec.mmp"],
+        ["verify", "v2.json"],
+        ["verify", "v2.json", "--frozen"],
+    ):
         refused = ground.mmp(*command)
         assert (refused.code, refused.err.count("error[MMP723]")) == (1, 1)
     for option in ([], ["--frozen"]):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from solver.cli import streams
+from solver.cli import frozen, streams
 from solver.cli.exit_codes import CommandError, ExitCode
 from solver.execution.levels import LEVELS
 
@@ -40,6 +40,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--level", choices=names, metavar="LEVEL", help=f"also prove that the plan runs; {says}"
     )
+    frozen.add(parser)
     parser.set_defaults(run=run)
 
 
@@ -52,6 +53,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     data = read_bytes(arguments.plan)
     document = parse_plan(data, arguments.plan)
     path = arguments.spec or find_spec(document, arguments.plan)
+    frozen.check(arguments, path)
     if arguments.level is not None and is_instance(path):
         raise CommandError(f"--level runs plans of specs, and {path} is an instance")
     task = open_task(path, {} if is_instance(path) else overrides_of(document))
