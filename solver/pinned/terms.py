@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from dsl.resolve.physics_names import is_described
 from solver.pinned.evaluate import Evaluated
 from solver.verify.figures import Call
 from solver.verify.plan import Plan
@@ -42,13 +43,13 @@ def time_terms(evaluated: Evaluated) -> tuple[Term, ...]:
     update = tails - math.fsum(after.values())
     computed = working - math.fsum(during.values()) - measured
     idle = figures.step_time - (working + tails) / stages
-    hidden = _says_overlap(plan)
+    hidden, words = _says_overlap(plan), _rules(plan)
     terms = [
-        Term("compute", computed / stages, "formula", "max(flops / rate, traffic / bandwidth)"),
+        Term("compute", computed / stages, "formula", words[0]),
         Term("measured operators", measured / stages, "measured", "times that the spec brings"),
-        *(_collective(name, value / stages, hidden) for name, value in during.items()),
+        *(_collective(name, value / stages, words[1], hidden) for name, value in during.items()),
         *(
-            _collective(f"{name} once per step", value / stages, hidden)
+            _collective(f"{name} once per step", value / stages, words[1], hidden)
             for name, value in after.items()
         ),
         Term("optimizer", update / stages, "formula", "traffic / bandwidth"),
@@ -65,8 +66,14 @@ def _idle(plan: Plan, seconds: float) -> Term:
     return Term("bubble" if plan.stages > 1 else "idle", seconds, known, order)
 
 
-def _collective(name: str, seconds: float, hidden: str) -> Term:
-    words = "bytes / bandwidth + rounds x latency"
+def _rules(plan: Plan) -> tuple[str, str]:
+    """How operators and collectives are priced, in words."""
+    if all(is_described(device.physics) for device in plan.spec.mesh.kinds):
+        return "kernels by shape and device", "fastest way of a communication library"
+    return "max(flops / rate, traffic / bandwidth)", "bytes / bandwidth + rounds x latency"
+
+
+def _collective(name: str, seconds: float, words: str, hidden: str) -> Term:
     if hidden and "parameters" in name:
         return Term(name, seconds, "assumed", f"{words}, {hidden}")
     return Term(name, seconds, "formula", words)
