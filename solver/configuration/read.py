@@ -14,10 +14,17 @@ from dataclasses import dataclass, replace
 
 from solver.configuration.architecture import Architecture
 from solver.configuration.cells import RowError, flag, positive, text
-from solver.configuration.configuration import Attention, Configuration, Precision, Runtime
+from solver.configuration.configuration import Configuration
 from solver.configuration.row_device import device_name, devices_per_node, network_bytes_per_s
 from solver.configuration.row_headers import with_common_header
 from solver.configuration.row_model import architecture_of
+from solver.configuration.row_software import (
+    attention_of,
+    drops_tokens,
+    gradient_bytes_of,
+    is_compiled,
+    overlaps_of,
+)
 from solver.configuration.row_words import (
     Sharding,
     precision_of,
@@ -45,21 +52,13 @@ class Degrees:
     dp: int
 
 
-CONTAINER = re.compile(r"^2\d\.\d\d")
 ACCUMULATED = re.compile(r"\b(?:grad_acc(?:um)?(?:ulation)?|micro_num|GA)=(\d+)")
 OFFLOADED = re.compile(r"offload\w*=True|activations? (?:are )?offloaded", re.IGNORECASE)
-EAGER = re.compile(r"\beager\b|nocompile|full_shard|no compile", re.IGNORECASE)
-COMPILES = re.compile(r"\+ ?compile\b|torch\.compile", re.IGNORECASE)
 DISPATCHER = re.compile(r"deep-?ep|hybrid-?ep", re.IGNORECASE)
 PER_PARAMETER = re.compile(r"fsdp-?2|per-parameter", re.IGNORECASE)
-RECENT = re.compile(r"[HB][1-38]00|GB[23]00|H20\b", re.IGNORECASE)
 FP8_GATHER = re.compile(r"\b(fp|f|float)8 all-?gather|tensorwise", re.IGNORECASE)
-TENSOR = re.compile(r"\btp\b")
-ASYNC_TENSOR = re.compile(r"async[- ]?tp|tp[- ]?async")
 VENDOR = re.compile(r"\bTE\b|transformer[- ]engine|\brelease \d\d\.\d\d", re.IGNORECASE)
 EFA = re.compile(r"\bEFA\b")
-WIDE_GRADIENTS = re.compile(r"(fp32|float32) (main )?grad", re.IGNORECASE)
-FLASH = re.compile(r"flash|sdpa|flexattn|fused attention|cudnn attention", re.IGNORECASE)
 
 
 def read_configuration(row: Mapping[str, str], remarks: str = "") -> Configuration:
@@ -90,7 +89,7 @@ def read_configuration(row: Mapping[str, str], remarks: str = "") -> Configurati
     sequence_parallel = flag(row, "seq_par")
     if sequence_parallel is None:
         sequence_parallel = precision != "fp16"
-    gradient_bytes = _gradient_bytes(precision, sharding, runtime, words)
+    gradient_bytes = gradient_bytes_of(precision, sharding, runtime, words)
     return Configuration(
         architecture=architecture,
         device=device,
@@ -115,17 +114,17 @@ def read_configuration(row: Mapping[str, str], remarks: str = "") -> Configurati
         recompute_every=every,
         recompute_known=bool(text(row, "recompute")) and " or " not in text(row, "recompute"),
         schedule=schedule_of(text(row, "schedule"), degrees.pp, degrees.vp),
-        attention=_attention(architecture, device, precision, runtime, words),
+        attention=attention_of(architecture, device, precision, runtime, words),
         main_gradient_bytes=gradient_bytes,
         reduced_gradient_bytes=gradient_bytes,
-        **_overlaps(row, runtime),
+        **overlaps_of(row, runtime),
         runtime=runtime,
-        compiled=_compiled(runtime, words),
+        compiled=is_compiled(runtime, words),
         gather_copies=bool(PER_PARAMETER.search(words)),
         vendor_kernels=runtime == "megatron" or bool(VENDOR.search(words)),
         fp8_gather=bool(FP8_GATHER.search(words)),
         release=release_of(words),
-        token_drop=_drops_tokens(words),
+        token_drop=drops_tokens(words),
         forced_balance=bool(re.search(r"balanced", f"{words} {remarks}", re.IGNORECASE)),
         frozen_base="LoRA" in words,
         mtp_layers=architecture.prediction_layers,
@@ -134,23 +133,6 @@ def read_configuration(row: Mapping[str, str], remarks: str = "") -> Configurati
         inter_node_bytes_per_s=network_bytes_per_s(f"{text(row, 'notes')} {remarks}", per_node),
         activations_offloaded=bool(OFFLOADED.search(words)),
     )
-
-
-def _compiled(runtime: Runtime, words: str) -> bool:
-    """Megatron's modules are fused; PyTorch's are compiled unless a word says that they are not."""
-    if runtime == "fsdp":
-        return bool(COMPILES.search(words)) or not EAGER.search(words)
-    return runtime == "megatron"
-
-
-def _drops_tokens(words: str) -> bool:
-    """Whether tokens beyond an expert's share are dropped: where a word says so, and in the
-    container releases up to 25.09, whose recipes did unless they say "dropless"."""
-    lowered = words.lower()
-    if "tokendrop" in lowered or "dropless" in lowered:
-        return "dropless" not in lowered
-    release = release_of(words)
-    return bool(CONTAINER.match(release)) and release[:5] <= "25.09"
 
 
 def _expert_degree(architecture: Architecture, degrees: Degrees, words: str) -> int:
@@ -215,53 +197,6 @@ def _shard_group(sharding: Sharding, degrees: Degrees, per_node: int) -> int:
     if not sharding.group or sharding.group == degrees.dp:
         return ranks
     return min(sharding.group, ranks)
-
-
-def _attention(
-    architecture: Architecture, device: str, precision: Precision, runtime: Runtime, words: str
-) -> Attention:
-    """Fused where a word says so. Unknown: not in FP16, nor in Megatron's GPT (learned positions)
-    on devices before Hopper, whose fused kernel was softmax alone; fused elsewhere."""
-    if FLASH.search(words):
-        return "flash"
-    early = device.startswith(("v100", "a100", "a800"))
-    if precision == "fp16":
-        return "unfused"
-    if runtime == "megatron" and architecture.positions == "learned" and early:
-        return "unfused"
-    return "flash"
-
-
-def _gradient_bytes(precision: Precision, sharding: Sharding, runtime: Runtime, words: str) -> int:
-    """Gradients accumulate and travel in four bytes. In two where FP16 replicas are plain and no
-    word says otherwise (Megatron-LM before its distributed optimizer), in InternEvo, and in the
-    NeMo and Megatron-Bridge releases that carry a container's number (25.04 prints 44.27e9 bytes
-    allocated for 8.03e9 parameters on 8 ranks: 2 + 2 + 12 / 8 each)."""
-    plain = precision == "fp16" and sharding.level == "none" and not WIDE_GRADIENTS.search(words)
-    container = runtime == "megatron" and CONTAINER.match(release_of(words))
-    return 2 if plain or container or runtime == "internevo" else 4
-
-
-def _overlaps(row: Mapping[str, str], runtime: Runtime) -> dict[str, bool]:
-    """What runs beside compute.
-
-    A word says so (`dp,tp,pp`; `none`; `no gradient bucketing overlap`). Without one, gradients of
-    PyTorch's, nanotron's and InternEvo's data parallelism overlap; Megatron's do not, whose option
-    is off by default.
-    """
-    words = text(row, "overlap").lower()
-    notes = text(row, "notes").lower()
-    silent = (words.startswith("no") and not words.startswith("nano")) or "without overlap" in notes
-    tensor = TENSOR.search(words) or (ASYNC_TENSOR.search(notes) and "vanilla tp" not in notes)
-    recent = not words and runtime == "megatron" and bool(RECENT.search(text(row, "gpu")))
-    sends = recent or bool(re.search(r"\bpp\b", words))
-    gradients = not silent and (bool(words) or runtime != "megatron")
-    return {
-        "overlap_gradients": gradients,
-        "overlap_gathers": gradients,
-        "overlap_tensor": bool(tensor) and not silent,
-        "overlap_pipeline": sends and (positive(row, "vp") or 1) > 1,
-    }
 
 
 def _fewer_layers(layers: int, degrees: Degrees) -> int:
