@@ -1,10 +1,11 @@
-"""Texts that were read, remembered by what is in them."""
+"""Texts that were read or formatted, remembered by what is in them."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 
-from dsl.diagnostic import Diagnostic
+from dsl.diagnostic import Diagnostic, DiagnosticError
+from dsl.format import format_reading
 from dsl.syntax import File
 from dsl.text.parser import Reading, parse_bytes, read
 
@@ -16,6 +17,7 @@ class Readings:
 
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[str, bytes], Reading] = OrderedDict()
+        self._formatted: tuple[str, str, str | None] = ("", "", "")
 
     def reading(self, source: str, path: str) -> Reading:
         """The tokens and the tree of a text."""
@@ -24,6 +26,18 @@ class Readings:
         self._kept[key] = found
         while len(self._kept) > MOST:
             self._kept.popitem(last=False)
+        return found
+
+    def formatted(self, source: str, path: str) -> str | None:
+        """The text in the one style, None where it does not parse; the latest is remembered."""
+        before, file, after = self._formatted
+        if (before, file) == (source, path):
+            return after
+        try:
+            found = format_reading(self.reading(source, path))
+        except DiagnosticError:
+            found = None
+        self._formatted = (source, path, found)
         return found
 
     def parse(self, data: bytes, path: str) -> tuple[File, tuple[Diagnostic, ...]]:

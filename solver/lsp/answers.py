@@ -9,7 +9,6 @@ from lsprotocol import types
 from pygls import uris
 from pygls.workspace import PositionCodec
 
-from dsl.diagnostic import DiagnosticError
 from dsl.editor.analysis import Analysis
 from dsl.editor.candidates import Item
 from dsl.editor.completion import complete
@@ -18,7 +17,6 @@ from dsl.editor.fixes import Fix, fixes
 from dsl.editor.hover import hover, text_of
 from dsl.editor.readings import Readings
 from dsl.editor.rename import Edit
-from dsl.format import format_reading
 from solver.lsp.findings import here
 from solver.lsp.places import lines_of, to_range
 
@@ -94,11 +92,8 @@ def _choice(item: Item, number: int) -> types.CompletionItem:
 def formatted(source: str, path: str, readings: Readings) -> list[types.TextEdit] | None:
     """The edits that bring a text into the one style: the lines that change, as one; None where it
     does not parse."""
-    try:
-        after = format_reading(readings.reading(source, path))
-    except DiagnosticError:
-        return None
-    return _difference(source, after)
+    after = readings.formatted(source, path)
+    return None if after is None else _difference(source, after)
 
 
 def _difference(before: str, after: str) -> list[types.TextEdit]:

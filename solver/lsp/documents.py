@@ -7,12 +7,16 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar, TypeVarTuple
 
 from pygls.workspace import Workspace
 
 from dsl.editor.analysis import Analysis, analyse
 from dsl.editor.readings import Readings
 from solver.lsp.places import path_of
+
+Given = TypeVarTuple("Given")
+Result = TypeVar("Result")
 
 PAUSE_S = 0.2  # without a key before a text is read
 
@@ -50,8 +54,9 @@ class Documents:
 
     async def _later(self, uri: str, pause_s: float) -> None:
         await asyncio.sleep(pause_s)
-        await self.fresh(uri)
-        path = path_of(uri)
+        analysis = await self.fresh(uri)
+        path = path_of(uri) or uri
+        await self.aside(self.readings.formatted, analysis.source, path)
         for other, analysis in list(self.known.items()):
             if other != uri and path in analysis.sources:
                 await self.refresh(other)
@@ -68,15 +73,18 @@ class Documents:
         while True:
             source, texts = self.source(uri), self.texts()
             path = path_of(uri) or uri
-            analysis = await asyncio.get_running_loop().run_in_executor(
-                self._thread, analyse, path, source, texts, self.known.get(uri), self.readings
-            )
+            before = self.known.get(uri)
+            analysis = await self.aside(analyse, path, source, texts, before, self.readings)
             if source == self.source(uri):
                 break
         if uri in self.workspace().text_documents:
             self.known[uri] = analysis
             self.publish(uri, analysis)
         return analysis
+
+    async def aside(self, work: Callable[[*Given], Result], *given: *Given) -> Result:
+        """What a call gives that may take long: it runs in the thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *given)
 
     def latest(self, uri: str) -> Analysis | None:
         """The last analysis, which may be of an earlier version."""

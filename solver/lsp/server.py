@@ -136,7 +136,8 @@ async def formatting(
     """The one style, for a text that parses."""
     uri = asked.text_document.uri
     path = path_of(uri) or uri
-    return answers.formatted(ls.documents.source(uri), path, ls.documents.readings)
+    source = ls.documents.source(uri)
+    return await ls.documents.aside(answers.formatted, source, path, ls.documents.readings)
 
 
 async def prepare_rename(ls: Server, asked: types.PrepareRenameParams) -> types.Range:

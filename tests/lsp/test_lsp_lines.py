@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from solver.lsp.documents import line_before
 
 
-def test_only_changed_lines_are_unknown() -> None:
-    old = "a\nb\nc\nd"
-    assert [line_before(old, "a\nX\nc\nd", line) for line in (1, 2, 3, 4, 5)] == [
-        1,
-        None,
-        3,
-        4,
-        None,
-    ]
-    assert [line_before(old, "a\nX\nY\nb\nc\nd", line) for line in (1, 2, 3, 4)] == [
-        1,
-        None,
-        None,
-        2,
-    ]
-    assert [line_before(old, "d", line) for line in (1, 2)] == [4, None]
-    assert [line_before("", "x\n", line) for line in (1, 2)] == [None, 1]
+@pytest.mark.parametrize(
+    ("old", "new", "lines"),
+    [
+        ("a\nb\nc\nd", "a\nX\nc\nd", [1, None, 3, 4, None]),
+        ("a\nb\nc\nd", "a\nX\nY\nb\nc\nd", [1, None, None, 2, 3, 4]),
+        ("a\nb\nc\nd", "d", [4, None]),
+        ("", "x\n", [None, 1]),
+    ],
+)
+def test_only_changed_lines_are_unknown(old: str, new: str, lines: list[int | None]) -> None:
+    assert [line_before(old, new, line) for line in range(1, len(lines) + 1)] == lines
 
 
 def test_a_line_that_is_found_is_the_same() -> None:
