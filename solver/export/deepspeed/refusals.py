@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from solver.export.refusals import Refusal
-from solver.export.transformer.order import PLACE
+from solver.export.transformer.order import departure
 from solver.export.transformer.ranks import Numbering, positions, rank_refusals
 from solver.export.transformer.reading import Reading, layers_of, stage_refusals
 
@@ -68,8 +68,9 @@ def _stages(reading: Reading) -> Iterator[Refusal]:
 
 def _order(reading: Reading) -> Iterator[Refusal]:
     if reading.order not in ("accumulation", "one_f_one_b"):
-        reason = f"is not the order of 1F1B, the only one that {WHO} runs"
-        yield Refusal("MMP731", "pipeline.schedule", reason, PLACE)
+        subject, place = departure(reading.saved)
+        reason = f"departs from 1F1B, the only order that {WHO} runs"
+        yield Refusal("MMP731", subject, reason, place)
 
 
 def _storage(reading: Reading) -> Iterator[Refusal]:

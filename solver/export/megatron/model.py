@@ -48,7 +48,7 @@ def model_refusals(reading: Reading) -> Iterator[Refusal]:
         reason = f"computes in `{precision}`; flags are made for {', '.join(_PRECISIONS)} only"
         yield Refusal("MMP734", "train", reason, ())
     found = [k for k in (_kind(reading, name) for name in _LINEAR) if k]
-    if len(set(found[3:])) > 1 or len(set(found[:3])) > 1 or found[0] < found[-1]:
+    if len(set(found[3:])) > 1 or len(set(found[:3])) > 1 or found[-1] == "linear" != found[0]:
         name = f"{decoder.layers[0].name}.attn.q"
         reason = "is with biases where others are without, as Megatron-LM has no flag for"
         yield Refusal("MMP734", name, reason, ("operators", name))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from solver.export.megatron.parallelism import MAPPINGS, WHO, mapping, prefix, rank_positions
 from solver.export.refusals import Refusal
-from solver.export.transformer.order import PLACE
+from solver.export.transformer.order import departure
 from solver.export.transformer.ranks import rank_refusals
 from solver.export.transformer.reading import Reading, layers_of, stage_refusals
 
@@ -24,9 +24,10 @@ def refusals(reading: Reading) -> Iterator[Refusal]:
 def _order(reading: Reading) -> Iterator[Refusal]:
     if reading.order in ("accumulation", "one_f_one_b", "interleaved"):
         return
-    does = "is that of GPipe" if reading.order == "gpipe" else "is an order of its own"
-    reason = f"{does}; {WHO} runs 1F1B, or its interleaved form, with whole backwards"
-    yield Refusal("MMP731", "pipeline.schedule", reason, PLACE, "pin `one_f_one_b` stages")
+    subject, place = departure(reading.saved)
+    reason = f"departs from 1F1B; {WHO} runs that, or its interleaved form, with whole backwards"
+    help = "`pipeline 4 stages one_f_one_b` keeps the planner to this order"
+    yield Refusal("MMP731", subject, reason, place, help)
 
 
 def _ranks(reading: Reading) -> Iterator[Refusal]:
@@ -66,7 +67,10 @@ def _recompute(reading: Reading) -> Iterator[Refusal]:
         for number, unit in enumerate(layers_of(chunk)):
             if again[unit.name] != (number < count):
                 does = "runs its forward again" if again[unit.name] else "keeps its activations"
-                reason = f"{does}, where {WHO} recomputes the first {count} layers of every chunk"
+                reason = (
+                    f"{does}, where {WHO} recomputes the first layers of chunks, as many in each"
+                )
+                reason += f", here {count}" if count else ""
                 place = ("operators", unit.operators[0], "recompute")
                 yield Refusal("MMP733", unit.name, reason, place)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from solver.export.named_axes import parameter_axes
 from solver.export.refusals import Refusal
 from solver.export.saved import SavedPlan
-from solver.export.transformer.order import PLACE, built_in
+from solver.export.transformer.order import PLACE, built_in, departure
 from solver.export.transformer.ranks import rank_refusals
 
 WHO = "MindSpore"
@@ -25,8 +25,9 @@ def refusals(saved: SavedPlan) -> Iterator[Refusal]:
         reason = f"holds several chunks on a stage, whose order {WHO} chooses itself"
         yield Refusal("MMP731", "pipeline", reason, PLACE)
     elif built_in(saved) is None:
-        reason = f"is an order of its own, where {WHO} runs 1F1B or GPipe with whole backwards"
-        yield Refusal("MMP731", "pipeline.schedule", reason, PLACE)
+        subject, place = departure(saved)
+        reason = f"departs from 1F1B; {WHO} runs that, or GPipe, with whole backwards"
+        yield Refusal("MMP731", subject, reason, place)
     stages = {part.name for part in plan.pipeline}
     wanted = {part.name: int(part.name not in stages) for part in saved.spec.mesh.parts}
     yield from rank_refusals(plan, [wanted], WHO)

@@ -1,5 +1,5 @@
 """What each sub-axis of the mesh is to a decoder: data, context or tensor parallelism; and among
-experts, expert, expert tensor or expert data parallelism. Read off the first layer; every other
+experts, expert, expert tensor or expert data parallelism. Read off what most layers do; every
 operator must agree (`cuts.py`)."""
 
 from __future__ import annotations
@@ -64,11 +64,9 @@ def read_axes(plan: Plan, decoder: Decoder, who: str) -> Axes | tuple[Refusal, .
     found: list[Refusal] = []
     parts = plan.frame.parts
     roles = _roles(plan, decoder, "attn.q", _OF_PROJECTION, who, found)
-    has_experts = [n for n in range(len(decoder.layers)) if decoder.has(n, "moe.router")]
     experts: dict[str, ExpertRole] = {}
-    if has_experts:
-        name = "moe.experts.gate"
-        experts = _roles(plan, decoder, name, _OF_EXPERTS, who, found, has_experts[0])
+    if any(decoder.has(layer, "moe.router") for layer in range(len(decoder.layers))):
+        experts = _roles(plan, decoder, "moe.experts.gate", _OF_EXPERTS, who, found)
     if found:
         return tuple(found)
     return Axes(
@@ -89,20 +87,20 @@ def _roles(
     table: Mapping[str | None, R],
     who: str,
     found: list[Refusal],
-    layer: int = 0,
 ) -> dict[str, R]:
-    operator = decoder.inside(layer, name)
+    alike = [decoder.inside(layer, name) for layer in range(len(decoder.layers))]
+    operators = [operator for operator in alike if operator is not None]
     roles: dict[str, R] = {}
-    if operator is None:
-        return roles
     for part in plan.frame.parts:
-        index = cut_index(plan, operator, part.name)
+        cuts = [cut_index(plan, operator, part.name) for operator in operators]
+        index = max(cuts, key=cuts.count)
         if index in table:
             roles[part.name] = table[index]
             continue
         does = f"is cut by `{index}`" if index else "repeats its work"
         reason = f"{does} over `{part.name}`, for which {who} has no kind of parallelism"
-        found.append(Refusal("MMP730", operator.name, reason, ("operators", operator.name, "cuts")))
+        subject = operators[cuts.index(index)].name
+        found.append(Refusal("MMP730", subject, reason, ("operators", subject, "cuts")))
     return roles
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from solver.export.saved import SavedPlan
 from solver.verify.chunk_families import departures
-from solver.verify.families import order_violations
+from solver.verify.families import fixed_order, order_violations
 from solver.verify.figures import Action, Edge, StageTime
 from solver.verify.plan import Plan
 from solver.verify.simulate import by_stage
@@ -36,6 +36,26 @@ def built_in(saved: SavedPlan) -> Name | None:
         if _is_chain(edges, plan) and not any(order_violations(name, rows, times, edges, count)):
             return "one_f_one_b" if name == "one_f_one_b" else "gpipe"
     return None
+
+
+def departure(saved: SavedPlan) -> tuple[str, tuple[str | int, ...]]:
+    """What departs from 1F1B first, and where the document says so: weight gradients apart, a stage
+    with its first operator out of turn, or the whole order where stages hold several chunks."""
+    plan = saved.plan
+    if plan.stages > 1 and not all(saved.document["pipeline"]["fused"]):
+        return "pipeline.fused", ("pipeline", "fused")
+    if len(plan.places) > plan.stages:
+        return "pipeline.schedule", PLACE
+    schedule = plan.decisions.schedule
+    times = [StageTime(0.0, 0.0, 0.0, 0.0, True) for _ in plan.places]
+    wanted = fixed_order("one_f_one_b", times, stage_edges(plan), plan.frame.microbatches) or ()
+    for stage, row in enumerate(by_stage(schedule, plan.stages)):
+        whole = [action for action in row if action.phase != "W"]  # with one stage W may be apart
+        for action, operator in zip(whole, wanted[stage], strict=False):
+            if (action.phase, action.microbatch) != operator:
+                subject = f"{action.phase} of micro-batch {action.microbatch} on stage {stage}"
+                return subject, (*PLACE, schedule.index(action))
+    return "pipeline.schedule", PLACE
 
 
 def stage_rows(plan: Plan) -> tuple[tuple[Action, ...], ...]:
