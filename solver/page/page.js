@@ -7,7 +7,7 @@
   const picture = read("picture"), plot = read("plot"), detail = read("detail");
   const place = data.place, whole = data.units, drawn = plot.viewBox.baseVal.width;
   const SVG = "http://www.w3.org/2000/svg";
-  const least = whole / 1e5, digit = 6.2;
+  const least = whole / 1e5, digit = 6.2, dense = 3;
   let from = 0, to = whole, row = 0, chosen = -1;
 
   // Of every row: start and end of its operators.
@@ -113,6 +113,7 @@
   function show() {
     const scale = drawn / whole;
     plot.setAttribute("viewBox", `${from * scale} 0 ${(to - from) * scale} ${place.height}`);
+    plot.setAttribute("class", place.width * data.typical / (to - from) < dense ? "dense" : "");
     ticks();
     numbers();
     mark();

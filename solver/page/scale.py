@@ -12,6 +12,7 @@ LEFT, RIGHT = 84.0, 150.0  # beside the time itself
 TOP, BOTTOM = 24.0, 24.0  # above and below the rows
 LANE, STREAM, GAP, MEMORY, SPACE = 22.0, 6.0, 3.0, 30.0, 11.0
 PLOT = WIDTH - LEFT - RIGHT
+DENSE = 3.0  # pixels of an operator below which it has no seams; `page.js` knows it too
 DRAWN = 1_000_000  # units of a step in paths: a thousandth of a pixel
 EXACT = 1_000_000_000  # units of a step in the data that the script reads
 
@@ -44,6 +45,19 @@ class Scale:
     def memory_top(self) -> float:
         """Of the memory curve in a row."""
         return LANE + self.stream + GAP
+
+    @property
+    def typical(self) -> int:
+        """The length of an operator of which three quarters are longer, in the data's units."""
+        runs = sorted(
+            self.exact(box.end - box.start) for row in self.picture.rows for box in row.boxes
+        )
+        return runs[len(runs) // 4] if runs else 0
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether seams between operators would hide them where the whole step is seen."""
+        return PLOT * self.typical < DENSE * EXACT
 
     def drawn(self, seconds: float) -> int:
         """A moment in the units of paths."""

@@ -90,6 +90,7 @@ def _picture(part: Element, found: Scale) -> None:
         root,
         "svg",
         id="plot",
+        class_="dense" if found.is_dense else "",
         x=LEFT,
         y=TOP,
         width=PLOT,

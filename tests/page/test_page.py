@@ -7,6 +7,7 @@ import itertools
 import json
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -316,3 +317,38 @@ def test_bars_add_up_to_the_step() -> None:
         assert math.fsum(lengths) == pytest.approx(820, abs=0.05)
         edges = [float(n.get("x") or 0) for n in row.all("rect")]
         assert all(a < b for a, b in itertools.pairwise(edges))
+
+
+def _rename(document: Json) -> None:
+    document["operators"]["net.layers[9].up"] = document["operators"].pop("net.layers[7].up")
+
+
+def _forget(document: Json) -> None:
+    del document["parameters"]["net.layers[2].up.w"]
+
+
+def _cut_elsewhere(document: Json) -> None:
+    document["operators"]["net.layers[2].up"]["cuts"] = {"b": ["rack.0"]}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_rename, "`operators` of plan.json are not those of its spec: net.layers[7].up"),
+        (_forget, "`parameters` of plan.json are not those of its spec: net.layers[2].up.w"),
+        (_cut_elsewhere, "`operators.net.layers[2].up.cuts` of plan.json are not of its spec's"),
+    ],
+)
+def test_a_plan_that_is_none_of_its_spec_is_refused(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    change: Callable[[Json], None],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    spec, document = solved()
+    change(document)
+    Path("plan.json").write_text(json.dumps(document), encoding="utf-8")
+    assert main(["report", "plan.json", spec.path, "-o", "never.html"]) == 1
+    assert message in capsys.readouterr().err

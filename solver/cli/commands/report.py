@@ -85,7 +85,28 @@ def _spec(document: Document, plan: Path, given: Path | None) -> tuple[Spec | No
     except DiagnosticError as error:
         changes = [f"{path} cannot be read as it is now: {error.diagnostics[0].message}"]
     if not changes:
+        _check_names(document, spec, plan)
         return spec, ""
     if given is not None:
         raise CommandError(f"{given} is not the plan's spec: {changes[0]}", ExitCode.REJECTED)
     return None, f"{changes[0]}; {without}"
+
+
+def _check_names(document: Document, spec: Spec, plan: Path) -> None:
+    """Raise CommandError where a plan names other operators, parameters or sub-axes than its spec,
+    which no search does."""
+    parameters = {t.name for t in spec.graph.tensors.values() if t.role == "parameter"}
+    for what, own in (
+        ("operators", {operator.name for operator in spec.graph.operators}),
+        ("parameters", parameters),
+    ):
+        other = sorted(own.symmetric_difference(document[what]))
+        if other:
+            message = f"`{what}` of {plan} are not those of its spec: {other[0]}"
+            raise CommandError(message, ExitCode.REJECTED)
+    parts = {part.name for part in spec.mesh.parts}
+    for name, choice in document["operators"].items():
+        for own_parts in choice["cuts"].values():
+            if not parts.issuperset(own_parts):
+                message = f"`operators.{name}.cuts` of {plan} are not of its spec's mesh"
+                raise CommandError(message, ExitCode.REJECTED)
