@@ -11,7 +11,7 @@ class ExitCode(IntEnum):
     DONE = 0
     REJECTED = 1  # the spec has errors, or a plan failed verification
     USAGE = 2  # wrong usage, or a file that cannot be read or written
-    DIFFERS = 3  # `fmt --check` or `--diff` found differences
+    DIFFERS = 3  # `fmt --check` or `--diff`, or `diff`, found differences
     INFEASIBLE = 10
     LIMIT = 11  # reached without a plan
     INTERRUPTED = 12  # without a plan

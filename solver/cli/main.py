@@ -79,9 +79,9 @@ def command_line() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="mmp",
         description="Plan distributed training of large neural networks from a text file.",
-        epilog="Exit codes: 0 done, 1 errors in the spec or plan rejected, 2 usage, 3 fmt found "
-        "differences, 10 proven infeasible, 11 limit without a plan, 12 interrupted without a "
-        "plan, 20 solver failed, 70 bug.",
+        epilog="Exit codes: 0 done, 1 errors in the spec or plan rejected, 2 usage, 3 fmt or diff "
+        "found differences, 10 proven infeasible, 11 limit without a plan, 12 interrupted without "
+        "a plan, 20 solver failed, 70 bug.",
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     parser.set_defaults(run=None)
