@@ -121,4 +121,4 @@ def _run(arguments: Sequence[str]) -> str:
     out = io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
         main(list(arguments))
-    return _PROGRESS.sub("", out.getvalue())
+    return _PROGRESS.sub("", out.getvalue()).replace(f"{Path.cwd()}/", "")
