@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -44,16 +44,25 @@ class Counted:
         if key not in self.seen:
             size = storage.nbytes()
             self.live += size
-            self.seen[key] = weakref.ref(storage, lambda _: self._gone(key, size))
+            self.seen[key] = weakref.ref(storage, self._forget(key, size))
+
+    def ignore(self, tensors: Iterable[Tensor]) -> None:
+        """Memory that was there before."""
+        for tensor in tensors:
+            storage = tensor.untyped_storage()
+            self.seen[storage._cdata] = weakref.ref(storage, self._forget(storage._cdata, 0))
 
     def size_of(self, tensors: Iterable[Tensor]) -> int:
         """Bytes of distinct memory."""
         found = {t.untyped_storage()._cdata: t.untyped_storage().nbytes() for t in tensors}
         return sum(found.values())
 
-    def _gone(self, key: int, size: int) -> None:
-        del self.seen[key]
-        self.live -= size
+    def _forget(self, key: int, size: int) -> Callable[[object], None]:
+        def gone(_: object) -> None:
+            del self.seen[key]
+            self.live -= size
+
+        return gone
 
 
 @contextmanager

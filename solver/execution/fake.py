@@ -1,11 +1,11 @@
-"""Level `fake`: a rank of every stage runs its whole step at true size, with tensors that have shapes
-and no values.
+"""Level `fake`: a rank of every stage runs its whole step at true size, on tensors with shapes and
+without values (the meta device, a fake process group).
 
 What it communicates must be what the plan lists: operator, tensor, phase, collective, sub-axes,
 bytes and count, all equal. What is alive after every operator of the schedule must be what the plan
-says is in flight, byte for byte; gradients that W still waits for are counted apart, since section 7
-of `solver/README.md` does not (measured there as PyTorch's own memory of a split backward). What it
-allocates for parameters, gradients and optimizer must be the plan's as well.
+says is in flight, byte for byte; what a split backward leaves for W beyond section 7 of
+`solver/README.md` is counted apart. What is allocated for parameters, gradients and optimizer state
+must be the plan's as well.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from solver.verify.report import Violation
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a rank of a stage did: collectives, live bytes after every operator (and of gradients
-    that W waits for), bytes of parameters, gradients and optimizer."""
+    """What a rank of a stage did: collectives, live bytes after every operator, less those that
+    only W waits for (`waiting`), bytes of parameters, gradients and optimizer."""
 
     calls: Counter[Call]
     live: tuple[int, ...]
@@ -57,7 +57,7 @@ def check(saved: SavedPlan) -> Outcome:
             calls, after = sum(measured.calls.values()), len(measured.live)
             line = f"stage {stage}: {calls} collectives, live bytes after {after} operators"
             held = max(measured.waiting, default=0)
-            waits = f" (and at most {held} bytes of gradients that W waits for)" if held else ""
+            waits = f" (and at most {held} bytes more that W waits for)" if held else ""
             lines.append(f"{line} as planned{waits}")
     return Outcome(() if violations else tuple(lines), tuple(violations))
 
@@ -65,14 +65,13 @@ def check(saved: SavedPlan) -> Outcome:
 def measure(plan: Plan, order: Pipeline, stage: int) -> Measured:
     """One step of one rank of a stage."""
     import torch
-    from torch._subclasses.fake_tensor import FakeTensorMode
 
     mesh = plan.spec.mesh.parts
     at = {part.name: 0 for part in mesh}
     left = stage
     for part in reversed(plan.pipeline):
         left, at[part.name] = divmod(left, part.size)
-    with world(plan.spec.mesh.devices, row_of(at, mesh)), FakeTensorMode(), torch.no_grad():
+    with world(plan.spec.mesh.devices, row_of(at, mesh)), torch.device("meta"), torch.no_grad():
         machine = OneRank(mesh, at)
         program = _program(plan, machine)
         stored = _place(program, stage)
@@ -80,6 +79,7 @@ def measure(plan: Plan, order: Pipeline, stage: int) -> Measured:
         live: list[int] = []
         waiting: list[int] = []
         with counting(program.line) as counted:
+            counted.ignore(program.weights.tensors())
             for operator in order.orders[stage]:
                 _run(runner, operator.chunk, operator.phase, operator.microbatch)
                 held = counted.size_of(runner.waiting())
@@ -129,6 +129,7 @@ def _run(runner: Runner, chunk: int, phase: str, microbatch: int) -> None:
         runner.backward(chunk, microbatch, {k: pieces.blank(k[1], v) for k, v in needed.items()})
     else:
         runner.weight(chunk, microbatch)
+    program.late.clear()
 
 
 def compare(
@@ -152,8 +153,8 @@ def compare(
 
 
 def planned(saved: SavedPlan, stage: int) -> Counter[Call]:
-    """The plan's collectives on a device of a stage: what its operators need, and once per step what
-    the parameters do that it holds."""
+    """The plan's collectives on a device of a stage: what its operators need, and once per step
+    what the parameters do that it holds."""
     plan = saved.plan
     stages = {op.name: {plan.stage_of[op.unit]} for op in plan.spec.graph.operators}
     units = plan.wiring.readers

@@ -33,6 +33,11 @@ class Level:
 
 LEVELS: tuple[Level, ...] = (
     Level("static", "solver.execution.static", "order, messages and memory of the schedule"),
+    Level(
+        "fake",
+        "solver.execution.fake",
+        "at true size without values, collectives and live bytes as planned",
+    ),
     Level("gloo", "solver.execution.gloo", "up to four processes, gradients of one device"),
 )
 """From the cheapest to the dearest."""

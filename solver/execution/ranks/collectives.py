@@ -37,8 +37,8 @@ class Line:
 
     @contextmanager
     def purpose(self, why: Why) -> Iterator[None]:
-        """Everything inside is for this; `phase`, where it is set, is the one that counts (a forward
-        that runs again in the backward)."""
+        """Everything inside is for this; `phase`, where it is set, is the one that counts (a
+        forward that runs again in the backward)."""
         before = self.why
         self.why = why if self.phase is None else replace(why, phase=self.phase)
         try:

@@ -1,9 +1,9 @@
 """Which rows of a dimension a rank holds: every sub-axis that cuts an index owns a digit of it.
 
 An index of n rows that sub-axes of sizes p, q cut anywhere in a plan is counted as p x q x rest; a
-sub-axis that cuts it fixes its own digit. So an all-gather, a slice or an all-to-all over any of the
-sub-axes moves whole digits, and never rows that another layout of the tensor holds elsewhere. Indices
-that the graph makes one (a dimension and the name an operator has for it) share their digits.
+sub-axis that cuts it fixes its own digit. So an all-gather, a slice or an all-to-all over any of
+the sub-axes moves whole digits, and never rows that another layout of the tensor holds elsewhere.
+Indices that the graph makes one (a dimension and an operator's name for it) share their digits.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ def layouts_of(plan: Plan, tensor: str) -> Iterator[Layout]:
 def _owners(
     plan: Plan, size: int, groups: list[frozenset[str]], root: Node
 ) -> list[tuple[str, ...]]:
-    """The sub-axes that own each digit, in mesh order: one each while the size has digits left, then
-    together with one that never cuts the same tensor."""
+    """The sub-axes that own each digit, in mesh order: one each while the size has digits left,
+    then together with one that never cuts the same tensor."""
     owners: list[tuple[str, ...]] = []
     rest = size
     for part in plan.frame.parts:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Key = tuple[str, ...]
-"""("read", operator, operand), ("made", tensor), ("shared", tensor) or ("extra", operator, number)."""
+"""("read", operator, operand), ("made", tensor), ("shared", tensor), ("extra", operator, n)."""
 
 
 class NotKeptError(LookupError):
@@ -24,11 +24,13 @@ class NotKeptError(LookupError):
 
 @dataclass(slots=True)
 class Flight:
-    """Tensors until the end of B, until the end of W, and the gradients that W still waits for."""
+    """Tensors until the end of B, until the end of W, and the gradients that W still waits for.
+    `overdue` are results that section 7 frees with B though W reads them once more."""
 
     until_b: dict[Key, Tensor] = field(default_factory=dict)
     until_w: dict[Key, Tensor] = field(default_factory=dict)
     waiting: list[tuple[Operator, Tensor]] = field(default_factory=list)
+    overdue: list[Tensor] = field(default_factory=list)
 
     def keep(self, key: Key, tensor: Tensor, is_late: bool) -> None:
         """Hold a tensor."""
@@ -51,6 +53,13 @@ class Flight:
 
     def land(self) -> None:
         """The end of B."""
+        made = {
+            tensor.untyped_storage()._cdata
+            for key, tensor in self.until_b.items()
+            if key[0] == "made"
+        }
+        late = self.until_w.values()
+        self.overdue = [one for one in late if one.untyped_storage()._cdata in made]
         self.until_b.clear()
 
 

@@ -77,7 +77,7 @@ def _positions(piece: Piece, inputs: tuple[Tensor, ...]) -> Made:
     return Made(x + table[piece.rows(piece.indices(0)[1])])
 
 
-def _positions_gradient(piece: Piece, operand: int, kept: Kept, dy: Tensor) -> Tensor:
+def _positions_gradient(piece: Piece, operand: int, _kept: Kept, dy: Tensor) -> Tensor:
     if operand == 0:
         return dy
     rows = piece.rows(piece.indices(0)[1])
@@ -135,7 +135,7 @@ def _add(piece: Piece, inputs: tuple[Tensor, ...]) -> Made:
     return Made(inputs[0] + _aligned(inputs[1], piece.indices(1), piece.result_indices))
 
 
-def _add_gradient(piece: Piece, operand: int, kept: Kept, dy: Tensor) -> Tensor:
+def _add_gradient(piece: Piece, operand: int, _kept: Kept, dy: Tensor) -> Tensor:
     return dy if operand == 0 else piece.einsum([(dy, piece.result_indices)], piece.indices(1))
 
 
@@ -149,12 +149,12 @@ def _scale_gradient(piece: Piece, operand: int, kept: Kept, dy: Tensor) -> Tenso
     return piece.einsum([(dy * kept.input(0), piece.result_indices)], piece.indices(1))
 
 
-def _silu_mul(piece: Piece, inputs: tuple[Tensor, ...]) -> Made:
+def _silu_mul(_piece: Piece, inputs: tuple[Tensor, ...]) -> Made:
     gate, up = inputs
     return Made(gate * gate.sigmoid() * up)
 
 
-def _silu_mul_gradient(piece: Piece, operand: int, kept: Kept, dy: Tensor) -> Tensor:
+def _silu_mul_gradient(_piece: Piece, operand: int, kept: Kept, dy: Tensor) -> Tensor:
     gate = kept.input(0)
     share = gate.sigmoid()
     if operand == 1:
@@ -162,24 +162,24 @@ def _silu_mul_gradient(piece: Piece, operand: int, kept: Kept, dy: Tensor) -> Te
     return dy * kept.input(1) * share * (1 + gate * (1 - share))
 
 
-def _gelu(piece: Piece, inputs: tuple[Tensor, ...]) -> Made:
+def _gelu(_piece: Piece, inputs: tuple[Tensor, ...]) -> Made:
     import torch
 
     return Made(torch.nn.functional.gelu(inputs[0]))
 
 
-def _gelu_gradient(piece: Piece, operand: int, kept: Kept, dy: Tensor) -> Tensor:
+def _gelu_gradient(_piece: Piece, _operand: int, kept: Kept, dy: Tensor) -> Tensor:
     import torch
 
     made: Tensor = torch.ops.aten.gelu_backward(dy, kept.input(0))
     return made
 
 
-def _relu(piece: Piece, inputs: tuple[Tensor, ...]) -> Made:
+def _relu(_piece: Piece, inputs: tuple[Tensor, ...]) -> Made:
     return Made(inputs[0].relu())
 
 
-def _relu_gradient(piece: Piece, operand: int, kept: Kept, dy: Tensor) -> Tensor:
+def _relu_gradient(_piece: Piece, _operand: int, kept: Kept, dy: Tensor) -> Tensor:
     return dy * (kept.made() > 0).to(dy.dtype)
 
 
@@ -187,7 +187,7 @@ def _softmax(piece: Piece, inputs: tuple[Tensor, ...]) -> Made:
     return Made(piece.wide(inputs[0]).softmax(-1).to(inputs[0].dtype))
 
 
-def _softmax_gradient(piece: Piece, operand: int, kept: Kept, dy: Tensor) -> Tensor:
+def _softmax_gradient(_piece: Piece, _operand: int, kept: Kept, dy: Tensor) -> Tensor:
     made = kept.made()
     return made * (dy - (dy * made).sum(-1, keepdim=True))
 

@@ -1,5 +1,5 @@
-"""Arithmetic of routed experts. Tokens are dealt to experts in turn, weighted by their scores: every
-expert gets its fair share of every piece of the tokens, so no capacity is ever too small."""
+"""Arithmetic of routed experts. Tokens are dealt to experts in turn, weighted by their scores: all
+experts get their fair share of every piece of the tokens, so no capacity is ever too small."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _top_k(piece: Piece, inputs: tuple[Tensor, ...]) -> Made:
     return Made((scores * _chosen(piece, scores)).to(logits.dtype))
 
 
-def _top_k_gradient(piece: Piece, operand: int, kept: Kept, dy: Tensor) -> Tensor:
+def _top_k_gradient(_piece: Piece, _operand: int, kept: Kept, dy: Tensor) -> Tensor:
     gate = kept.made()
     return dy * gate * (1 - gate)
 
@@ -66,7 +66,7 @@ def _combine(piece: Piece, inputs: tuple[Tensor, ...]) -> Made:
     return Made(summed[:count].reshape(*gate.shape[:2], width).clone(), (rows,))
 
 
-def _combine_gradient(piece: Piece, operand: int, kept: Kept, dy: Tensor) -> Tensor:
+def _combine_gradient(_piece: Piece, operand: int, kept: Kept, dy: Tensor) -> Tensor:
     (rows,) = kept.extra
     z, gate = kept.input(0), kept.input(1)
     back = _with_blank(dy.reshape(-1, dy.shape[-1]))[rows.long()]

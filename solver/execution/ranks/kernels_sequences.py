@@ -73,11 +73,11 @@ def _rope(piece: Piece, inputs: tuple[Tensor, ...]) -> Made:
     return Made(_rotate(piece, inputs[0], 1.0))
 
 
-def _rope_gradient(piece: Piece, operand: int, kept: Kept, dy: Tensor) -> Tensor:
+def _rope_gradient(piece: Piece, _operand: int, _kept: Kept, dy: Tensor) -> Tensor:
     return _rotate(piece, dy, -1.0)
 
 
-def _join_key(piece: Piece, inputs: tuple[Tensor, ...]) -> Made:
+def _join_key(_piece: Piece, inputs: tuple[Tensor, ...]) -> Made:
     import torch
 
     content, position = inputs
@@ -85,7 +85,7 @@ def _join_key(piece: Piece, inputs: tuple[Tensor, ...]) -> Made:
     return Made(torch.cat((content, shared.expand(*content.shape[:-1], -1)), -1))
 
 
-def _join_key_gradient(piece: Piece, operand: int, kept: Kept, dy: Tensor) -> Tensor:
+def _join_key_gradient(piece: Piece, operand: int, _kept: Kept, dy: Tensor) -> Tensor:
     width = piece.shape(piece.indices(0)[-1:])[0]
     if operand == 0:
         return dy[..., :width].contiguous()
@@ -93,25 +93,25 @@ def _join_key_gradient(piece: Piece, operand: int, kept: Kept, dy: Tensor) -> Te
     return dy[..., width:].sum(heads) if heads else dy[..., width:].contiguous()
 
 
-def _concat(piece: Piece, inputs: tuple[Tensor, ...]) -> Made:
+def _concat(_piece: Piece, inputs: tuple[Tensor, ...]) -> Made:
     import torch
 
     return Made(torch.cat(inputs, -2))
 
 
-def _concat_gradient(piece: Piece, operand: int, kept: Kept, dy: Tensor) -> Tensor:
+def _concat_gradient(piece: Piece, operand: int, _kept: Kept, dy: Tensor) -> Tensor:
     first = piece.shape(piece.indices(0))[-2]
     return (dy[..., :first, :] if operand == 0 else dy[..., first:, :]).contiguous()
 
 
-def _prepend(piece: Piece, inputs: tuple[Tensor, ...]) -> Made:
+def _prepend(_piece: Piece, inputs: tuple[Tensor, ...]) -> Made:
     import torch
 
     x, token = inputs
     return Made(torch.cat((token.expand(*x.shape[:-2], 1, -1), x), -2))
 
 
-def _prepend_gradient(piece: Piece, operand: int, kept: Kept, dy: Tensor) -> Tensor:
+def _prepend_gradient(_piece: Piece, operand: int, _kept: Kept, dy: Tensor) -> Tensor:
     if operand == 0:
         return dy[..., 1:, :].contiguous()
     return dy[..., 0, :].flatten(0, -2).sum(0)
@@ -122,7 +122,7 @@ def _slice(piece: Piece, inputs: tuple[Tensor, ...]) -> Made:
     return Made(inputs[0][..., :first, :].contiguous())
 
 
-def _slice_gradient(piece: Piece, operand: int, kept: Kept, dy: Tensor) -> Tensor:
+def _slice_gradient(piece: Piece, _operand: int, _kept: Kept, dy: Tensor) -> Tensor:
     import torch
 
     *outer, rows, width = piece.shape(piece.indices(0))
@@ -146,7 +146,7 @@ def _cross_entropy(piece: Piece, inputs: tuple[Tensor, ...]) -> Made:
     return Made((top / ranks - own).to(logits.dtype), (powers,))
 
 
-def _cross_entropy_gradient(piece: Piece, operand: int, kept: Kept, dy: Tensor) -> Tensor:
+def _cross_entropy_gradient(piece: Piece, _operand: int, kept: Kept, dy: Tensor) -> Tensor:
     (shares,) = kept.extra
     index = piece.indices(0)[-1]
     ranks = _peers(piece, index)

@@ -1,8 +1,8 @@
 """The ranks that a program runs on, and their collectives.
 
-`OneRank` is a rank of any number of them: the others do not exist (a fake process group; tensors are
-fake too). `AllRanks` are a few at once, in lockstep, with values (`LocalTensorMode`, torch 2.13).
-Both call the same functional collectives, in which a recorder sees what is communicated.
+`OneRank` is a rank of any number of them: the others do not exist (a fake process group, tensors
+without values). `AllRanks` are a few at once, in lockstep, with values (`LocalTensorMode`, torch
+2.13). Both call the same functional collectives, in which a recorder sees what is communicated.
 """
 
 from __future__ import annotations

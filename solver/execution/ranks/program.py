@@ -234,7 +234,7 @@ class Backward:
     def _operator(self, operator: Operator, flight: Flight) -> None:
         program, plan = self.program, self.program.plan
         (use,) = operator.results
-        dy = self._towards(operator, flight)
+        dy = self._towards(operator)
         if operator.gradients and dy is not None:
             layout = whole_sums(plan.produced(Write(operator, use)))
             program.seen("gradient", operator, use.tensor, dy, layout)
@@ -252,7 +252,7 @@ class Backward:
         for operand in range(len(operator.inputs)):
             self._finish(Read(operator, operand))
 
-    def _towards(self, operator: Operator, flight: Flight) -> Tensor | None:
+    def _towards(self, operator: Operator) -> Tensor | None:
         """The gradient of an operator's result."""
         plan, name = self.program.plan, operator.results[0].tensor
         if name not in self.made and name in plan.spec.graph.outputs:

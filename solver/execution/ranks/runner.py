@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Mail = dict[Key, "Tensor"]
-"""Tensors between chunks: ("made", name) as produced, ("shared", name); of gradients: ("made", name)
-as the producer needs it, ("shared", name) at the shared layout."""
+"""Tensors between chunks: ("made", name) as produced, or ("shared", name). Of gradients, ("made",
+name) is as the producer needs it, ("shared", name) at the shared layout."""
 
 
 @dataclass(slots=True)
@@ -60,8 +60,10 @@ class Runner:
         self.program.weights.release()
 
     def waiting(self) -> list[Tensor]:
-        """Gradients of results that weight gradients still wait for."""
-        return [dy for flight in self.flights.values() for _, dy in flight.waiting]
+        """What weight gradients still wait for and section 7 does not count: gradients of results,
+        and results that their readers' weights need."""
+        gradients = [dy for flight in self.flights.values() for _, dy in flight.waiting]
+        return gradients + [one for flight in self.flights.values() for one in flight.overdue]
 
 
 @dataclass(frozen=True, slots=True)

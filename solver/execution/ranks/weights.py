@@ -1,4 +1,4 @@
-"""Parameters, gradients and optimizer state as a plan stores them (`solver/README.md`, section 6)."""
+"""Parameters, gradients and optimizer state as a plan stores them (section 6)."""
 
 from __future__ import annotations
 
@@ -72,6 +72,11 @@ class Weights:
             size = held.optimizer_elements() * train.optimizer.state_bytes
             state = torch.zeros(math.ceil(size), dtype=torch.uint8)
         self.stored[name] = Stored(held, tuple(used.shape), flat.clone(), gradient, state)
+
+    def tensors(self) -> list[Tensor]:
+        """All that stays on the rank."""
+        found = [(one.weight, one.gradient, one.state) for one in self.stored.values()]
+        return [tensor for row in found for tensor in row if tensor is not None]
 
     def gather(self, name: str, phase: Phase) -> Tensor:
         """The parameter in its used layout."""
