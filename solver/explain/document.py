@@ -114,11 +114,11 @@ def _choice(choice: Choice, others: Sequence[Other], plan: Document) -> Document
         "selector": choice.selector,
         "names": list(choice.names),
         "chosen": dict(choice.chosen),
-        "alternatives": [_other(other, plan) for other in others],
+        "alternatives": [_other(choice, other, plan) for other in others],
     }
 
 
-def _other(other: Other, plan: Document) -> Document:
+def _other(choice: Choice, other: Other, plan: Document) -> Document:
     answer = other.answer
     there = None if answer is None else answer.plan
     return {
@@ -126,5 +126,16 @@ def _other(other: Other, plan: Document) -> Document:
         **found_plan(answer),
         "costs": None if other.costs is None else other.costs.to_json(),
         "peak_difference_bytes": None if there is None else peak(there) - peak(plan),
-        "moves": [] if there is None else [move.to_json() for move in moves(plan, there)],
+        "moves": []
+        if there is None
+        else [
+            {
+                "section": move.section,
+                "subject": move.subject,
+                "before": move.before,
+                "after": move.after,
+                "text": move.text,
+            }
+            for move in moves(plan, there, choice)
+        ],
     }

@@ -15,7 +15,6 @@ from solver.search.loop import Search
 from solver.search.split import SplitSearch
 from solver.space.mesh import splits
 
-
 STEPS = 8  # of the search of a spec, where it is asked for a proof
 
 

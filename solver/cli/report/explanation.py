@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from dsl.spec import Spec
 from solver.cli.diagnostics import text_in
-from solver.cli.report.conflict import conflict
+from solver.cli.report.conflict import conflict, indented
 from solver.cli.report.names import fold
 from solver.cli.report.page import draw, no_plan
 from solver.cli.report.prices import in_words
@@ -22,11 +21,10 @@ from solver.events import Document
 from solver.explain.answers import Answer, peak
 from solver.explain.choices import LEVELS, Choice
 from solver.explain.document import Bought, Explained, Other
-from solver.explain.moves import Move, moves
+from solver.explain.moves import moves
 from solver.explain.price import Price
 
 _MOVES = 12  # lines of what moves with an alternative
-_SETTINGS = {"microbatches": "micro-batches"}
 _STORES = {
     "stored": "parameters",
     "gradients_stored": "gradients",
@@ -179,47 +177,14 @@ def _cut_of(view: View, choice: Choice, answer: Answer) -> str:
 
 def _moves(view: View, choice: Choice, at: int, plan: Document) -> Iterator[RenderableType]:
     """What is decided otherwise beside the choice itself."""
-    found = moves(view.document, plan)
-    rows = [row for move in found for row in _move(view, choice, move)]
+    found = [move.text for move in moves(view.document, plan, choice)]
     yield Text("")
-    if not rows:
+    if not found:
         yield heading(f"With alternative {at}", "nothing else moves")
         return
     yield heading(f"With alternative {at}", "these move as well")
-    more = len(rows) - _MOVES
-    if more > 0:
-        rows = [*rows[:_MOVES], ("", f"and {more} more", "")]
-    yield table(("", "", ""), rows, left=3)
-
-
-def _move(view: View, choice: Choice, move: Move) -> Iterator[tuple[str, str, str]]:
-    """One line for every path that a move folds to; a setting has no path."""
-    change = f"{_value(view, move.before)} -> {_value(view, move.after)}"
-    if not move.names:
-        yield _SETTINGS.get(move.what, move.what), change, ""
-        return
-    own = set(choice.names) if move.what in ("cuts", "storage") else set()
-    rest = [name for name in move.names if name not in own]
-    for path, _ in fold((name, 0) for name in rest):
-        yield move.what, path, change
-
-
-def _value(view: View, value: Any) -> str:
-    """A decision as a document says it, in a few words."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list):
-        return view.axes(value) or "none"
-    if not isinstance(value, dict):
-        return "open" if value is None else str(value)
-    if all(isinstance(parts, list) and _is_axes(view, parts) for parts in value.values()):
-        return _cuts(view, value)
-    inner = [(key, _value(view, inside)) for key, inside in value.items() if inside]
-    return ", ".join(f"{_STORES.get(key, key)} {words}" for key, words in inner) or "whole"
-
-
-def _is_axes(view: View, parts: list[Any]) -> bool:
-    return all(part in view.part_sizes for part in parts)
+    more = len(found) - _MOVES
+    yield indented([*found[:_MOVES], *([f"and {more} more"] if more > 0 else [])])
 
 
 def _cuts(view: View, cuts: dict[str, list[str]]) -> str:
