@@ -26,8 +26,8 @@ CODES: tuple[Code, ...] = (
     Code(
         "MMP723",
         "library was changed",
-        "A file of the library is not the one that was locked. `mmp lock` mends the cache; "
-        "`mmp lock --update NAME` takes the library as it is now.",
+        "A file of the library is not the one that was locked. `mmp lock` mends the cache, and "
+        "takes a library with a path as it is now.",
     ),
     Code(
         "MMP724",

@@ -163,4 +163,4 @@ def changed_hint(locked: Locked) -> str:
     """What to do about a library whose files are not those that were locked."""
     if locked.is_git:
         return "its copy in the cache was changed: `mmp lock` fetches it again"
-    return f"`mmp lock --update {locked.name}` takes it as it is now"
+    return "`mmp lock` takes the library as it is now"

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from dsl.diagnostic import Label
 from dsl.project.standard import standard_names
 from dsl.resolve.files import Files, Place, library, library_modules
-from dsl.resolve.libraries import LANGUAGE_VERSION, Libraries
+from dsl.resolve.libraries import LANGUAGE_VERSION, RUN, Libraries
 from dsl.resolve.modules import (
     Bound,
     Broken,
@@ -188,7 +188,7 @@ class Loader:
             if statement.source.startswith("/") or place.inside.startswith("../"):
                 message = f"`{statement.source}` leads out of library `{inside.locked.name}`"
                 raise self.report.error("MMP725", message, statement.source_span)
-            if place.sha256 is not None:
+            if self._is_locked(place, statement.source_span):
                 return place
         elif _exists(place.path):
             return place
@@ -208,11 +208,17 @@ class Loader:
         if found is None:
             raise self._no_module(statement, self._meant(module.place, head, rest))
         place = found.place(rest.replace(".", "/") + ".mmp")
-        if place.sha256 is not None:
+        if self._is_locked(place, span):
             return place
         modules = found.modules()
         hint = did_you_mean(source, modules) if rest else ""
         raise self._no_module(statement, hint or "it has " + ", ".join(modules), head)
+
+    def _is_locked(self, place: Place, at: Span) -> bool:
+        """Whether a library has this file; MMP721 for one that lies there and was never locked."""
+        if place.sha256 is None and _exists(place.path):
+            raise self.report.error("MMP721", f"`{place.display}` is not locked", at, hint=RUN)
+        return place.sha256 is not None
 
     def _meant(self, importer: Place, head: str, rest: str) -> str:
         """A hint for a name that begins with no library's."""

@@ -20,6 +20,7 @@ from dsl.resolve.report import RejectedError, Reporter
 from dsl.span import Span
 
 LANGUAGE_VERSION = 1
+RUN = "run `mmp lock`"
 
 
 @dataclass(slots=True)
@@ -114,7 +115,7 @@ class Libraries:
 
     def _not_locked(self, message: str, requirement: Requirement, at: Span) -> RejectedError:
         label = Label(requirement.span, "asked for here")
-        return self.report.error("MMP721", message, at, label, hint="run `mmp lock`")
+        return self.report.error("MMP721", message, at, label, hint=RUN)
 
     def _open(self, root: Path, locked: Locked, at: Span) -> Library:
         if not root.is_dir():

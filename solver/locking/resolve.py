@@ -1,8 +1,8 @@
 """From what `mmp.toml` asks for, and what was locked before, to a lock: the libraries and, in turn,
 the libraries that those ask for. A name means one library in all of it.
 
-What was locked stays as it is while the project asks for the same, whatever a branch or a folder
-has become; `renew` says which are looked at anew.
+A commit that was locked stays while the project asks for the same, whatever a branch has become;
+`renew` says which are looked at anew. A folder is taken as it is.
 """
 
 from __future__ import annotations
@@ -113,7 +113,8 @@ class _Resolver:
 
     def _lock(self, wanted: Wanted) -> tuple[Locked, Content]:
         before = self._project.locked(wanted.name)
-        if before is not None and wanted.is_met_by(before) and not self._renew(wanted.name):
+        is_met = before is not None and wanted.is_met_by(before)
+        if before is not None and is_met and not self._is_renewed(wanted):
             return before, self._kept(wanted, before)
         if self._mode.is_frozen:
             was = "is locked for another source or revision" if before else "is not locked"
@@ -126,6 +127,10 @@ class _Resolver:
         if wanted.is_git and cached(locked) is None:
             self._missing.append((locked.hash, files))
         return locked, files
+
+    def _is_renewed(self, wanted: Wanted) -> bool:
+        """A folder has no revision to stay at."""
+        return not self._mode.is_frozen and (not wanted.is_git or self._renew(wanted.name))
 
     def _kept(self, wanted: Wanted, before: Locked) -> Content:
         """The files of a library that stays as it was locked."""
@@ -140,7 +145,8 @@ class _Resolver:
         if known != dict(before.files):
             names = sorted({path for path, _ in set(known.items()) ^ set(before.files)})
             message = f"library `{wanted.name}` is not what was locked: {', '.join(names)}"
-            hint = f"`mmp lock --update {wanted.name}` takes it as it is now"
+            update = f" --update {wanted.name}" if wanted.is_git else ""
+            hint = f"`mmp lock{update}` takes it as it is now"
             raise _WrongError(wanted.finding("MMP723", message, hint=hint))
         if wanted.is_git:
             self._missing.append((before.hash, found))

@@ -83,7 +83,6 @@ def test_only_the_library_named_is_updated(ground: Playground) -> None:
     ground.mmp("lock")
     _library(ground, 2)
     ground.write({"ours/more.mmp": "let cheap = 2 ms\n"})
-    assert ground.mmp("lock").code == 1
     assert ground.mmp("lock", "--update", "ours").code == 0
     libraries = tomllib.loads(Path("mmp.lock").read_text())["library"]
     assert libraries[0]["revision"] == first

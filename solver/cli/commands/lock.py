@@ -21,8 +21,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "lock",
         help="write down the exact version of every library",
         description="Find the libraries that mmp.toml (here or above) asks for, fetch those from "
-        "git into the cache, and write their revisions and hashes to mmp.lock beside it. What is "
-        "locked stays as it is, unless mmp.toml asks for something else or --update is given.",
+        "git into the cache, and write their revisions and hashes to mmp.lock beside it. A commit "
+        "that is locked stays, unless mmp.toml asks for something else or --update is given.",
     )
     parser.add_argument(
         "--update",
@@ -97,6 +97,8 @@ def _write(project: Project, lock: Lock) -> None:
 
 def _tell(before: Lock | None, after: Lock) -> None:
     """A line for every library: what it is, and what it was where that is another."""
+    if not after.libraries:
+        streams.note("mmp.toml asks for no library")
     old = {} if before is None else {library.name: library for library in before.libraries}
     for library in after.libraries:
         was = old.pop(library.name, None)
