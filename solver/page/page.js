@@ -92,12 +92,11 @@
   }
 
   function words(one, i) {
-    const names = { F: "forward", B: "backward", W: "weight gradient" };
     const chunk = one.c ? `, chunk ${one.c[i]}` : "";
     const start = say(seconds(one.start[i]), data.time), end = say(seconds(one.end[i]), data.time);
     const long = say(seconds(one.run[i]), data.time);
     const memory = say(held(one, one.start[i]), data.memory);
-    return `stage ${one.stage}: ${names[one.phase[i]]} of micro-batch ${one.m[i]}${chunk}, ` +
+    return `stage ${one.stage}: ${data.names[one.phase[i]]} of micro-batch ${one.m[i]}${chunk}, ` +
       `${start} to ${end} (${long}), ${memory} in use as it starts`;
   }
 

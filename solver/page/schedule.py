@@ -14,6 +14,8 @@ from typing import Any
 from solver.drawing.picture import Row
 from solver.page.scale import EXACT, LANE, LEFT, PLOT, TOP, Scale
 
+_NAMES = {"F": "forward", "W": "weight gradient"}
+
 
 def data(found: Scale) -> str:
     """JSON that can stand in a `script` element."""
@@ -31,6 +33,7 @@ def data(found: Scale) -> str:
             "pitch": found.pitch,
             "lane": LANE,
         },
+        "names": {**_NAMES, "B": "backward" if picture.is_fused else "input gradient"},
         "typical": found.typical,
         "rows": [_row(found, row, picture.chunks) for row in picture.rows],
     }

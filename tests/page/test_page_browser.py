@@ -106,7 +106,7 @@ def test_a_zoomed_picture_shows_what_runs_then(browser: Browser) -> None:
     for _ in range(3):
         browser.click_on("[data-do=in]")
     places = [_spot(browser, LEFT + PLOT * share, TOP + 4) for share in (0.1, 0.35, 0.6, 0.85)]
-    colors = {"forward": LIGHT.boxes[0], "backward": LIGHT.boxes[1], "weight": LIGHT.boxes[2]}
+    colors = {"forward": LIGHT.boxes[0], "input": LIGHT.boxes[1], "weight": LIGHT.boxes[2]}
     seen = []
     for place in places:
         seen.append(browser.color(*place))
