@@ -26,11 +26,12 @@ def json_document(files: Sequence[str], findings: Sequence[Diagnostic]) -> dict[
 def sarif_document(findings: Sequence[Diagnostic]) -> dict[str, Any]:
     """A SARIF 2.1.0 log with the rules that were broken."""
     from dsl.codes import CODES, merge
+    from dsl.project.codes import CODES as PROJECT_CODES
     from dsl.resolve.codes import CODES as SPEC_CODES
     from dsl.sarif import to_sarif
     from solver.cli.versions import version_of
 
-    return to_sarif(findings, merge(CODES, SPEC_CODES), version_of("mmp"))
+    return to_sarif(findings, merge(CODES, SPEC_CODES, PROJECT_CODES), version_of("mmp"))
 
 
 def count(findings: Sequence[Diagnostic], severity: str) -> int:
