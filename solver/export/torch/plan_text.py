@@ -136,7 +136,8 @@ class _Layers:
             if weight is not None:
                 yield from self._weight(weight, name)
             elif shared is not None:
-                yield f"        share({name}, {_placed(shared.layout)}, {_placed(shared.gradient)}),"
+                meet = _placed(shared.gradient)
+                yield f"        share({name}, {_placed(shared.layout)}, {meet}),"
 
     def _weight(self, weight: Weight, name: str) -> Iterator[str]:
         axes = [a.name for a in self.program.axes]
@@ -167,9 +168,7 @@ class _Layers:
         yield "            ],"
         yield "            writes=["
         for port in operator.writes:
-            dims = self.dims(self.program.values[port.tensor].dims)
-            tail = "" if port.gradient is None else f", {_placed(port.gradient)}"
-            yield f"                write({names.of(port.tensor)}, {dims}, {_placed(port.layout)}{tail}),"
+            yield f"                write({self._write(port, names)}),"
         yield "            ],"
         cut = {axes[a]: " ".join(indices) for a, indices in enumerate(operator.cuts) if indices}
         groups = {axes[a]: index for a, index in operator.groups}
@@ -177,6 +176,11 @@ class _Layers:
             if words:
                 yield f"            {label}={_mapping(words)},"
         yield "        ),"
+
+    def _write(self, port: Port, names: _Names) -> str:
+        dims = self.dims(self.program.values[port.tensor].dims)
+        tail = "" if port.gradient is None else f", {_placed(port.gradient)}"
+        return f"{names.of(port.tensor)}, {dims}, {_placed(port.layout)}{tail}"
 
 
 @dataclass(slots=True)
