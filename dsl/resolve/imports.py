@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from dsl.diagnostic import Label
-from dsl.project.standard import standard_names
-from dsl.resolve.files import Files, Place, library, library_modules
-from dsl.resolve.libraries import LANGUAGE_VERSION, RUN, Libraries
+from dsl.resolve.files import Files, Place, library
+from dsl.resolve.libraries import LANGUAGE_VERSION, Libraries
+from dsl.resolve.locate import locate
 from dsl.resolve.modules import (
     Bound,
     Broken,
@@ -146,7 +146,7 @@ class Loader:
 
     def _import(self, module: Module, statement: Import) -> None:
         try:
-            place = self._locate(module, statement)
+            place = locate(module.place, statement, self.libraries, self.report)
             settings = {n.text: Setting(value, module) for n, value in statement.settings}
             with self.report.within(statement.source_span, "imported here"):
                 source = self._load(place, statement.source_span, settings)
@@ -179,65 +179,6 @@ class Loader:
             module.names.setdefault(nearest(original.text, source.declared()), bound)
         self._bind(module, local, bound)
 
-    def _locate(self, module: Module, statement: Import) -> Place:
-        if not statement.is_path:
-            return self._named(module, statement)
-        place = module.place.relative(statement.source)
-        inside = place.library
-        if inside is not None:
-            if statement.source.startswith("/") or place.inside.startswith("../"):
-                message = f"`{statement.source}` leads out of library `{inside.locked.name}`"
-                raise self.report.error("MMP725", message, statement.source_span)
-            if self._is_locked(place, statement.source_span):
-                return place
-        elif _exists(place.path):
-            return place
-        raise self._no_module(statement, f"looked for `{place.display}`, beside the importing file")
-
-    def _named(self, module: Module, statement: Import) -> Place:
-        """The file of a dotted name: of a library of the project, or of the standard library."""
-        source, span = statement.source, statement.source_span
-        head, _, rest = source.partition(".")
-        if head in standard_names():
-            place = library(source)
-            if _exists(place.path):
-                return place
-            hint = did_you_mean(source, library_modules())
-            raise self._no_module(statement, hint or f"looked for `{place.display}`")
-        found = self.libraries.find(module.place, head, span)
-        if found is None:
-            raise self._no_module(statement, self._meant(module.place, head, rest))
-        place = found.place(rest.replace(".", "/") + ".mmp")
-        if self._is_locked(place, span):
-            return place
-        modules = found.modules()
-        hint = did_you_mean(source, modules) if rest else ""
-        raise self._no_module(statement, hint or "it has " + ", ".join(modules), head)
-
-    def _is_locked(self, place: Place, at: Span) -> bool:
-        """Whether a library has this file; MMP721 for one that lies there and was never locked."""
-        if place.sha256 is None and _exists(place.path):
-            raise self.report.error("MMP721", f"`{place.display}` is not locked", at, hint=RUN)
-        return place.sha256 is not None
-
-    def _meant(self, importer: Place, head: str, rest: str) -> str:
-        """A hint for a name that begins with no library's."""
-        own = [f"{name}.{rest}" for name in self.libraries.names(importer)]
-        near = nearest(head, [*self.libraries.names(importer), *standard_names()])
-        modules = [m for m in (*own, *library_modules()) if near and m.startswith(f"{near}.")]
-        where = "`mmp.toml`" if importer.library is None else "its own `mmp.toml`"
-        unknown = f"no library `{head}` is in {where}; a file of your own has a path in quotes"
-        return did_you_mean(f"{head}.{rest}", modules) or unknown
-
-    def _no_module(self, statement: Import, hint: str, library: str = "") -> RejectedError:
-        source = statement.source
-        message = f"there is no module `{source}`"
-        if library:
-            message = f"library `{library}` has no module `{source}`"
-        if library == source:
-            message = f"`{source}` is a whole library, not a module of it"
-        return self.report.error("MMP103", message, statement.source_span, hint=hint)
-
     def _module_name(self, statement: Import) -> Name:
         """The local name of a whole module: its alias, or the last part of where it came from."""
         if statement.alias is not None:
@@ -250,11 +191,3 @@ class Loader:
             hint = "give it one with `as`"
             raise self.report.error("MMP107", message, statement.source_span, hint=hint)
         return Name(stem, statement.source_span)
-
-
-def _exists(path: Path) -> bool:
-    """Whether there is anything to read there; what cannot be asked about is left to reading."""
-    try:
-        return path.exists()
-    except (OSError, ValueError):
-        return True
