@@ -46,6 +46,9 @@ def hard_domain(problem: ShardingProblem, pins: Sequence[PinMasks]) -> Domain | 
             nodes[number] = nodes[number] & ~breaks
         for number, breaks in pin.stores.items():
             stores[number] = stores[number] & ~breaks
+    for store, legal in zip(problem.stores, stores, strict=True):
+        # A use of a parameter that leaves it no storage is none.
+        nodes[store.node] = nodes[store.node] & legal.any(axis=1)[store.labels]
     if not all(mask.any() for mask in nodes) or not all(mask.any() for mask in stores):
         return None
     return Domain(tuple(nodes), tuple(stores))
