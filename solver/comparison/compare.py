@@ -41,8 +41,8 @@ def compare(before: Document, after: Document) -> tuple[Difference, ...]:
 
 
 def notes(before: Document, after: Document) -> tuple[str, ...]:
-    """What else is not alike, in sentences: sources, and how good the plans are known to be."""
-    return (*_sources(before, after), *_proof(before, after))
+    """What else is not alike, in sentences: what was read, and how good the plans are known to be."""
+    return (*_libraries(before, after), *_sources(before, after), *_proof(before, after))
 
 
 def _outcome(before: Document, after: Document) -> Iterator[Difference]:
@@ -86,6 +86,20 @@ def _sources(before: Document, after: Document) -> Iterator[str]:
             yield f"{path} is read now"
         elif old_files[path] != new_files[path]:
             yield f"{path} is not what it was"
+
+
+def _libraries(before: Document, after: Document) -> Iterator[str]:
+    """Those of `mmp.lock` by name: which version of each."""
+    old, new = ({x["name"]: x for x in d.get("libraries", [])} for d in (before, after))
+    for name in dict.fromkeys((*old, *new)):
+        if old.get(name) != new.get(name):
+            was, now = (_version(found[name]) if name in found else None for found in (old, new))
+            yield f"library {name} {change(was, now)}"
+
+
+def _version(library: Document) -> str:
+    """The commit, or for a folder the hash, shortly."""
+    return library["revision"][:10] or f"{library['source']} (hash {library['hash'][:10]})"
 
 
 def _proof(before: Document, after: Document) -> Iterator[str]:

@@ -94,7 +94,9 @@ def test_round_trip(ground: Playground) -> None:
     differs = ground.mmp("diff", "v1.json", "v2.json")
     assert differs.code == 3
     assert "net.layers 0..1: {up,down} from f/gpu4 to b/gpu4" in differs.out
-    assert "acme:strategies.mmp" in differs.out
+    revisions = [plan["libraries"][0]["revision"][:10] for plan in (first, second)]
+    assert f"library acme from {revisions[0]} to {revisions[1]}" in differs.out
+    assert "acme:strategies.mmp is not what it was" in differs.out
 
     # Someone touches the copy that everything is read from: no command goes on.
     (copy,) = (ground.folder / "cache/libraries").glob(f"{second['libraries'][0]['hash']}/*.mmp")

@@ -73,6 +73,7 @@ _OBJECTIVE = {
 }
 _ALWAYS = {
     "sources?": [{"path": str, "sha256": str}],
+    "libraries?": [{"name": str, "source": str, "revision": str, "hash": str}],
     "overrides?": Named(str),
     "outcome": {"stopped": str, "plan": str},
 }
