@@ -41,7 +41,7 @@ def compare(before: Document, after: Document) -> tuple[Difference, ...]:
 
 
 def notes(before: Document, after: Document) -> tuple[str, ...]:
-    """What else is not alike, in sentences: what was read, and how good the plans are known to be."""
+    """What else is not alike: what was read, and how good the plans are known to be."""
     return (*_libraries(before, after), *_sources(before, after), *_proof(before, after))
 
 
