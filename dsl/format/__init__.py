@@ -8,6 +8,10 @@ one line. Single blank lines and all comments stay where they are; nothing is ev
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from dsl.diagnostic import DiagnosticError
 from dsl.format.items import arrange
 from dsl.format.printer import print_file
@@ -19,7 +23,8 @@ def format_text(source: str, path: str) -> str:
 
     `path` is how the diagnostics name the file.
     """
-    return format_reading(read(source, path))
+    with _without_collection():
+        return format_reading(read(source, path))
 
 
 def format_reading(reading: Reading) -> str:
@@ -27,3 +32,16 @@ def format_reading(reading: Reading) -> str:
     if reading.diagnostics:
         raise DiagnosticError(reading.diagnostics)
     return print_file(arrange(reading))
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """No garbage collection meanwhile: of the many tokens that are made none can be garbage, and
+    looking at them again and again takes a quarter of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -190,21 +190,24 @@ class _Reader:
             self._operators = 0
 
     def _too_deep(self, token: Token) -> Diagnostic | None:
-        braces = sum(1 for t in self._opened if t.text == "{")
-        if token.type == "LBRACE" and braces >= MAX_BRACES:
+        hint = "name parts of it with `let`"
+        if token.type == "LBRACE" and self._braces() >= MAX_BRACES:
             message, hint = f"blocks are nested more than {MAX_BRACES} deep", ""
-        elif token.type in ("LPAR", "LSQB") and len(self._opened) - braces >= MAX_BRACKETS:
+        elif token.type in ("LPAR", "LSQB") and self._brackets() >= MAX_BRACKETS:
             message = f"brackets are nested more than {MAX_BRACKETS} deep"
-            hint = "name parts of it with `let`"
         elif token.type == "LSQB" and self._subscripts() >= MAX_SUBSCRIPTS:
             message = f"subscripts are nested more than {MAX_SUBSCRIPTS} deep"
-            hint = "name parts of it with `let`"
-        elif token.text in _OPERATORS and self._operators >= MAX_OPERATORS:
+        elif self._operators >= MAX_OPERATORS and token.text in _OPERATORS:
             message = f"more than {MAX_OPERATORS} operators in one expression"
-            hint = "name parts of it with `let`"
         else:
             return None
         return Diagnostic("MMP020", "error", message, token.span, help=hint)
+
+    def _braces(self) -> int:
+        return sum(1 for t in self._opened if t.text == "{")
+
+    def _brackets(self) -> int:
+        return len(self._opened) - self._braces()
 
     def _subscripts(self) -> int:
         return sum(1 for t in self._opened if t.text == "[")
@@ -225,7 +228,7 @@ class _Reader:
     def _fail(self, *problems: Diagnostic) -> None:
         """Report, drop the statement in progress and go to where the next can begin."""
         self._diagnostics.extend(problems)
-        self._recover(sum(1 for t in self._opened if t.text == "{") + self._lacks_brace())
+        self._recover(self._braces() + self._lacks_brace())
         self._previous = None
         self._taken = []
         self._start()
