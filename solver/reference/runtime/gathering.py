@@ -38,6 +38,7 @@ def _hooks(gathered: Mapping[int, StoredWeight]) -> Any:
         if isinstance(saved, torch.Tensor):
             return saved
         weight, size, stride, offset = saved
-        return weight.gathered().contiguous().as_strided(size, stride, offset)
+        whole: torch.Tensor = weight.gathered()
+        return whole.contiguous().as_strided(size, stride, offset)
 
     return torch.autograd.graph.saved_tensors_hooks(pack, unpack)

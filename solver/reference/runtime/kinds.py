@@ -99,8 +99,9 @@ def _attention(call: Call, is_causal: bool = True) -> torch.Tensor:
     if is_causal and call.is_cut(place):
         keys = torch.arange(sides[0].shape[-2], device=query.device)
         mask = call.numbers(place)[:, None] >= keys[None, :]
+    key, value = sides
     out = functions.scaled_dot_product_attention(
-        query, *sides, attn_mask=mask, is_causal=is_causal and mask is None
+        query, key, value, attn_mask=mask, is_causal=is_causal and mask is None
     )
     out = out.reshape(*shape[:-1], out.shape[-1])
     order = (sample, *heads, place, call.result[-1])
@@ -216,7 +217,7 @@ def _cross_entropy(call: Call) -> torch.Tensor:
     vocabulary = call.names(0)[-1]
     axes = tuple(axis for axis, names in enumerate(call.operator.cuts) if vocabulary in names)
     numbers = call.numbers(vocabulary)
-    return CrossEntropy.apply(logits, target, numbers, axes, call.wires)  # type: ignore[no-any-return, no-untyped-call]
+    return CrossEntropy.apply(logits, target, numbers, axes, call.wires)  # type: ignore[no-any-return]
 
 
 def _measured(call: Call) -> tuple[torch.Tensor, ...]:

@@ -18,7 +18,6 @@ from solver.reference.runtime.program import (
     Dim,
     Layout,
     Move,
-    cutting,
     local_shape,
     moves,
 )
@@ -46,18 +45,17 @@ class Relayout(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, wires: Wires, *ways: Any) -> torch.Tensor:
         """`ways`: dims, before, after, and the layouts of the gradient from and to."""
-        dims, before, after, *ctx.back = ways
-        ctx.wires, ctx.dims = wires, dims
-        return (
-            relayout(x, dims, before, after, wires).view_as(x)
-            if before == after
-            else (relayout(x, dims, before, after, wires))
-        )
+        dims, before, after, *back = ways
+        ctx.wires, ctx.dims, ctx.back = wires, dims, tuple(back)
+        if before == after:
+            return x.view_as(x)
+        return relayout(x, dims, before, after, wires)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
         """The gradient of the reader, as its source wants it."""
-        moved = relayout(gradients[0], ctx.dims, *ctx.back, ctx.wires)
+        before, after = ctx.back
+        moved = relayout(gradients[0], ctx.dims, before, after, ctx.wires)
         return (moved, None, None, None, None, None, None)
 
 
@@ -70,10 +68,10 @@ def move_tensor(
 ) -> torch.Tensor:
     """The tensor in layout `ways[1]`; gradients come in `back[0]` and leave in `back[1]`."""
     if back is None:
-        return relayout(x.detach(), dims, *ways, wires)
+        return relayout(x.detach(), dims, ways[0], ways[1], wires)
     if ways[0] == ways[1] and back[0] == back[1]:
         return x
-    moved: torch.Tensor = Relayout.apply(x, wires, tuple(dims), *ways, *back)  # type: ignore[no-untyped-call]
+    moved: torch.Tensor = Relayout.apply(x, wires, tuple(dims), *ways, *back)
     return moved
 
 
@@ -148,23 +146,7 @@ def _keep_ones(x: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
 def _from_front(x: torch.Tensor, places: Sequence[int], move: Move, wires: Wires) -> torch.Tensor:
     """The dimension in front as digits, in place of those of size 1 at these places."""
     sizes = [wires.sizes[axis] for axis in move.axes]
-    x = x.unflatten(0, sizes)
+    x = x.reshape(*sizes, *x.shape[1:])
     for at in sorted(places, reverse=True):
         x = x.squeeze(at + len(sizes))
     return x.movedim(tuple(range(len(sizes))), tuple(places))
-
-
-def one_dimension(cuts: Sequence[int]) -> Layout:
-    """The layout of a dimension that is cut by some of all axes: 0 where the flag is set."""
-    return tuple(0 if flag else WHOLE for flag in cuts)
-
-
-__all__ = [
-    "Relayout",
-    "cutting",
-    "groups",
-    "move_tensor",
-    "one_dimension",
-    "own_numbers",
-    "relayout",
-]

@@ -115,8 +115,7 @@ def undivided(program: Program) -> Program:
         return replace(old, reads=reads, writes=writes, cuts=((),) * count)
 
     def weight(old: Weight) -> Weight:
-        layouts = dict.fromkeys(("used", "stored", "gradient", "optimizer"), whole)
-        return replace(old, **layouts, summed=())
+        return replace(old, used=whole, stored=whole, gradient=whole, optimizer=whole, summed=())
 
     units = tuple(unit for chunk in program.chunks for unit in chunk.units)
     return replace(

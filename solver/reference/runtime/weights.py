@@ -36,7 +36,7 @@ class _Use(torch.autograd.Function):
     the micro-batches what one of them gives."""
 
     @staticmethod
-    def forward(ctx: Any, handle: torch.Tensor, stored: StoredWeight) -> torch.Tensor:
+    def forward(ctx: Any, _handle: torch.Tensor, stored: StoredWeight) -> torch.Tensor:
         ctx.stored = stored
         return stored.gathered().detach()
 
@@ -78,7 +78,7 @@ class StoredWeight(nn.Module):
         """The parameter as operators use it."""
         if not self.spec.trained:
             return self.gathered()
-        used: torch.Tensor = _Use.apply(self.handle, self)  # type: ignore[no-untyped-call]
+        used: torch.Tensor = _Use.apply(self.handle, self)
         return used
 
     def gathered(self) -> torch.Tensor:

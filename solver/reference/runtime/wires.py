@@ -86,4 +86,5 @@ class Wires:
 
 
 def _wait(x: torch.Tensor) -> torch.Tensor:
-    return collectives.wait_tensor(x)
+    waited: torch.Tensor = collectives.wait_tensor(x)
+    return waited
