@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from lsprotocol import types
-from pygls import uris
 from pygls.workspace import PositionCodec
 
 from dsl.editor.analysis import Analysis
@@ -17,6 +16,7 @@ from dsl.editor.fixes import Fix, fixes
 from dsl.editor.hover import hover, text_of
 from dsl.editor.readings import Readings
 from dsl.editor.rename import Edit
+from solver.lsp.documents import Documents
 from solver.lsp.findings import here
 from solver.lsp.places import lines_of, to_range
 
@@ -61,14 +61,13 @@ def hover_at(
 
 
 def definition_of(
-    analysis: Analysis, occurrence: Occurrence, codec: PositionCodec
+    analysis: Analysis, occurrence: Occurrence, documents: Documents, codec: PositionCodec
 ) -> types.Location:
     """Where a name is declared, in whatever file."""
     definition = occurrence.definition
     lines = lines_of(text_of(analysis, definition))
-    uri = uris.from_fs_path(os.path.abspath(definition.place.path))  # noqa: PTH100 (no `..` left)
-    assert uri is not None
-    return types.Location(uri, to_range(definition.span, lines, codec))
+    path = os.path.abspath(definition.place.path)  # noqa: PTH100 (`..` goes, links stay)
+    return types.Location(documents.uri(path), to_range(definition.span, lines, codec))
 
 
 def completion_at(analysis: Analysis, source: str, line: int, column: int) -> types.CompletionList:
@@ -122,44 +121,40 @@ def _end_of(lines: Sequence[str]) -> types.Position:
     return types.Position(len(lines) - 1, len(lines[-1].encode("utf-16-le")) // 2)
 
 
-def workspace_edit(
-    edits: Mapping[str, Iterable[Edit]], sources: Mapping[str, str], codec: PositionCodec
-) -> types.WorkspaceEdit:
-    """Edits by path, of files whose texts are given by path."""
-    changes = {}
-    for path, found in edits.items():
-        uri = uris.from_fs_path(path)
-        assert uri is not None
-        lines = lines_of(sources[path])
-        changes[uri] = [types.TextEdit(to_range(e.span, lines, codec), e.text) for e in found]
-    return types.WorkspaceEdit(changes=changes)
+def text_edits(edits: Iterable[Edit], source: str, codec: PositionCodec) -> list[types.TextEdit]:
+    """Edits of a text in the form of the protocol."""
+    lines = lines_of(source)
+    return [types.TextEdit(to_range(edit.span, lines, codec), edit.text) for edit in edits]
 
 
 def quick_fixes(
     analysis: Analysis, asked: types.CodeActionParams, codec: PositionCodec
 ) -> list[types.CodeAction]:
     """The fixes of the findings that touch the range asked for."""
-    lines = lines_of(analysis.source)
+    uri, lines = asked.text_document.uri, lines_of(analysis.source)
     actions = []
     for diagnostic in analysis.diagnostics:
         place = to_range(here(diagnostic, analysis.path), lines, codec)
         if diagnostic.span.file == analysis.path and touches(place, asked.range):
             shown = [d for d in asked.context.diagnostics if d.code == diagnostic.code]
             for fix in fixes(diagnostic, analysis.source):
-                actions.append(quick_fix(fix, analysis, codec, shown))
+                actions.append(quick_fix(fix, uri, analysis, codec, shown))
     return actions
 
 
 def quick_fix(
-    fix: Fix, analysis: Analysis, codec: PositionCodec, mended: Sequence[types.Diagnostic]
+    fix: Fix,
+    uri: str,
+    analysis: Analysis,
+    codec: PositionCodec,
+    mended: Sequence[types.Diagnostic] = (),
 ) -> types.CodeAction:
-    """A fix of the analysed file as an action."""
-    edit = workspace_edit({analysis.path: fix.edits}, {analysis.path: analysis.source}, codec)
+    """A fix of the analysed document as an action."""
     return types.CodeAction(
         title=fix.title,
         kind=types.CodeActionKind.QuickFix,
         diagnostics=list(mended),
-        edit=edit,
+        edit=types.WorkspaceEdit(changes={uri: text_edits(fix.edits, analysis.source, codec)}),
     )
 
 

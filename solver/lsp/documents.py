@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
+from pygls import uris
 from pygls.workspace import Workspace
 
 from dsl.editor.analysis import Analysis, analyse
@@ -38,6 +39,16 @@ class Documents:
     def source(self, uri: str) -> str:
         """The text of a document as it is now."""
         return self.workspace().get_text_document(uri).source
+
+    def uri(self, path: str) -> str:
+        """The document of a file: as the client names it, where it is open."""
+        opened: Iterable[str] = self.workspace().text_documents
+        for uri in opened:
+            if path_of(uri) == path:
+                return uri
+        found: str | None = uris.from_fs_path(path)
+        assert found is not None  # of paths there is always one
+        return found
 
     def texts(self) -> dict[str, bytes]:
         """What stands for files on disk, by their real path."""
@@ -85,6 +96,11 @@ class Documents:
     async def aside(self, work: Callable[[*Given], Result], *given: *Given) -> Result:
         """What a call gives that may take long: it runs in the thread."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *given)
+
+    async def recheck(self) -> None:
+        """Read every open document: files that they import may have changed."""
+        for uri in list(self.known):
+            await self.refresh(uri)
 
     def latest(self, uri: str) -> Analysis | None:
         """The last analysis, which may be of an earlier version."""

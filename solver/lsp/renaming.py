@@ -14,7 +14,7 @@ from dsl.editor.definitions import Occurrence
 from dsl.editor.rename import check
 from dsl.editor.rename import rename as rename_in
 from dsl.editor.workspace import mentioning
-from solver.lsp.answers import workspace_edit
+from solver.lsp.answers import text_edits
 from solver.lsp.documents import Documents
 
 __all__ = ["check", "rename"]
@@ -47,4 +47,8 @@ def _rename(
             known[path] = analyse(path, text, texts, readings=documents.readings)
     known[here.path] = here
     edits = rename_in(known.values(), at, here, new, texts)
-    return workspace_edit(edits, {path: known[path].source for path in edits}, codec)
+    changes = {
+        documents.uri(path): text_edits(found, known[path].source, codec)
+        for path, found in edits.items()
+    }
+    return types.WorkspaceEdit(changes=changes)

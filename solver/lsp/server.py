@@ -90,6 +90,12 @@ async def changed(ls: Server, asked: types.DidChangeTextDocumentParams) -> None:
     ls.documents.schedule(asked.text_document.uri)
 
 
+async def files_changed(ls: Server, asked: types.DidChangeWatchedFilesParams) -> None:
+    """Files that are not open have changed."""
+    del asked
+    await ls.documents.recheck()
+
+
 async def closed(ls: Server, asked: types.DidCloseTextDocumentParams) -> None:
     """Forget it, and its findings."""
     uri = asked.text_document.uri
@@ -109,7 +115,7 @@ async def hover(ls: Server, asked: types.HoverParams) -> types.Hover | None:
 async def definition(ls: Server, asked: types.DefinitionParams) -> types.Location | None:
     """Where a name is declared."""
     analysis, found = await ls.occurrence(asked.text_document.uri, asked.position)
-    return None if found is None else answers.definition_of(analysis, found, ls.codec)
+    return None if found is None else answers.definition_of(analysis, found, ls.documents, ls.codec)
 
 
 async def references(ls: Server, asked: types.ReferenceParams) -> list[types.Location]:
@@ -176,7 +182,7 @@ async def actions(
     found = answers.quick_fixes(analysis, asked, ls.codec)
     planned = ls.plans.get(uri)
     if planned is not None and planned.source == analysis.source:
-        found += [answers.quick_fix(way, analysis, ls.codec, ()) for way in planned.ways]
+        found += [answers.quick_fix(way, uri, analysis, ls.codec) for way in planned.ways]
     if analysis.module is not None and not analysis.module.is_library:
         return [*found, types.Command("Look for a plan", PLAN, arguments=[uri])]
     return found
@@ -201,6 +207,7 @@ _FEATURES = (
     (types.TEXT_DOCUMENT_DID_OPEN, opened, None),
     (types.TEXT_DOCUMENT_DID_CHANGE, changed, None),
     (types.TEXT_DOCUMENT_DID_CLOSE, closed, None),
+    (types.WORKSPACE_DID_CHANGE_WATCHED_FILES, files_changed, None),
     (types.TEXT_DOCUMENT_HOVER, hover, None),
     (types.TEXT_DOCUMENT_DEFINITION, definition, None),
     (types.TEXT_DOCUMENT_REFERENCES, references, None),

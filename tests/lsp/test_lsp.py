@@ -197,6 +197,19 @@ async def _files(folder: Path) -> None:
         (related, *_) = broken.related_information
         assert related.location.uri == library
 
+        # A file that was closed is read from the disk, and again when the editor says so.
+        session.client.text_document_did_close(
+            types.DidCloseTextDocumentParams(types.TextDocumentIdentifier(library))
+        )
+        (folder / "library.mmp").write_text(LIBRARY, encoding="utf-8")
+        session.findings.pop(user)
+        changed = types.FileEvent(library, types.FileChangeType.Changed)
+        session.client.workspace_did_change_watched_files(
+            types.DidChangeWatchedFilesParams([changed])
+        )
+        await session.until(lambda: user in session.findings)
+        assert session.findings[user] == []
+
 
 INFEASIBLE = """\
 language 1

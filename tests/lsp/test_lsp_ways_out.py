@@ -11,7 +11,7 @@ from pygls.workspace import PositionCodec
 
 from dsl.editor.analysis import Analysis, analyse
 from solver.cli.exit_codes import ExitCode
-from solver.lsp.answers import workspace_edit
+from solver.lsp.answers import text_edits
 from solver.lsp.planning import planned, way_out
 
 SOURCE = """\
@@ -63,8 +63,7 @@ def test_the_text_is_changed(
 ) -> None:
     fix = way_out(given, analysis)
     assert fix is not None
-    change = workspace_edit({"/spec.mmp": fix.edits}, {"/spec.mmp": SOURCE}, PositionCodec())
-    ((edit,),) = (change.changes or {}).values()
+    (edit,) = text_edits(fix.edits, SOURCE, PositionCodec())
     start, end = (_offset(place) for place in (edit.range.start, edit.range.end))
     assert SOURCE[start:end] == gone
     assert edit.new_text == put
