@@ -14,11 +14,11 @@ from solver.export.deepspeed.refusals import WHO, refusals
 from solver.export.refusals import refuse
 from solver.export.saved import SavedPlan
 from solver.export.targets import Files
-from solver.export.transformer.reading import read
+from solver.export.transformer.reading import certain, read
 
 
 def export(saved: SavedPlan) -> Files:
     """`ds_config.json`. Raises DiagnosticError for what the JSON cannot say."""
     reading, found = read(saved, WHO)
-    refuse(saved, [*found, *refusals(reading)])
+    refuse(saved, [*found, *certain(reading, refusals(reading))])
     return {"ds_config.json": json.dumps(config(reading), indent=2) + "\n"}

@@ -12,7 +12,7 @@ from solver.export.megatron.refusals import refusals
 from solver.export.refusals import refuse
 from solver.export.saved import SavedPlan
 from solver.export.targets import Files
-from solver.export.transformer.reading import read
+from solver.export.transformer.reading import certain, read
 
 WHO = "Megatron-LM"
 
@@ -21,7 +21,8 @@ def export(saved: SavedPlan) -> Files:
     """`parallelism.flags` and `model.flags`, a flag a line with its values. Raises DiagnosticError
     for what Megatron-LM cannot do."""
     reading, found = read(saved, WHO)
-    refuse(saved, [*found, *refusals(reading), *model_refusals(reading)])
+    more = [*refusals(reading), *model_refusals(reading)]
+    refuse(saved, [*found, *certain(reading, more)])
     return {
         "parallelism.flags": "".join(f"{flag}\n" for flag in parallelism_flags(reading)),
         "model.flags": "".join(f"{flag}\n" for flag in model_flags(reading)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from dsl.spec import Unit
@@ -18,13 +18,15 @@ from solver.export.transformer.storage import Storage, read_storage
 @dataclass(frozen=True, slots=True)
 class Reading:
     """Everything about the plan in the words of frameworks. `order` is the built-in schedule that
-    the plan keeps, if it keeps one."""
+    the plan keeps, if it keeps one. `is_partial`: axes or storage have no meaning to the framework,
+    and what stands for them here is not the plan's."""
 
     saved: SavedPlan
     decoder: Decoder
     axes: Axes
     storage: Storage
     order: Name | None
+    is_partial: bool = False
 
     @property
     def stages(self) -> int:
@@ -54,24 +56,31 @@ class Reading:
 
 
 def read(saved: SavedPlan, who: str) -> tuple[Reading, list[Refusal]]:
-    """The plan as the framework `who` sees it, with what it cannot do in cuts and layouts. Raises
-    DiagnosticError where the model is no decoder, or where sub-axes or storage have no meaning to
-    frameworks, so that nothing more can be said."""
+    """The plan as the framework `who` sees it, with what it cannot do in cuts, layouts and storage.
+    Raises DiagnosticError where the model is no decoder, so that nothing more can be said."""
     decoder = read_decoder(saved.spec, who)
     if not isinstance(decoder, Decoder):
         refuse(saved, decoder)
         raise AssertionError("a model that is no decoder is refused")
+    order, storage = built_in(saved), Storage(0, ())
     axes = read_axes(saved.plan, decoder, who)
     if not isinstance(axes, Axes):
-        refuse(saved, axes)
-        raise AssertionError("sub-axes without a meaning are refused")
+        parts = saved.plan.frame.parts
+        stand_in = Axes(parts, {part.name: "data" for part in parts}, {}, False, "gathered")
+        return Reading(saved, decoder, stand_in, storage, order, True), list(axes)
     found = [*cut_refusals(saved.plan, decoder, axes, who)]
     found += tensor_refusals(saved.plan, decoder, axes, who) if not found else ()
-    storage = read_storage(saved, decoder, axes, who)
-    if not isinstance(storage, Storage):
-        refuse(saved, [*found, *storage])
-        raise AssertionError("storage without a meaning is refused")
-    return Reading(saved, decoder, axes, storage, built_in(saved)), found
+    stored = read_storage(saved, decoder, axes, who)
+    if isinstance(stored, Storage):
+        return Reading(saved, decoder, axes, stored, order), found
+    return Reading(saved, decoder, axes, storage, order, True), [*found, *stored]
+
+
+def certain(reading: Reading, refusals: Iterable[Refusal]) -> list[Refusal]:
+    """The refusals, or where axes or storage have no meaning to the framework, those of them that
+    do not depend on these: of models, orders and recomputation."""
+    apart = ("MMP731", "MMP733", "MMP734")
+    return [r for r in refusals if not reading.is_partial or r.code in apart]
 
 
 def stage_refusals(reading: Reading, who: str) -> Iterator[Refusal]:

@@ -12,6 +12,7 @@ import math
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -210,7 +211,7 @@ class Step:
         self.pulls: dict[tuple[int, int], Any] = {}  # (chunk, micro-batch) -> backward
         self.back: dict[tuple[str, int], jax.Array] = {}  # gradients that readers sent
         self.gradients: Values = {}
-        self.held, self.functions, self.total = {}, {}, 0.0
+        self.held, self.functions, self.jitted, self.total = {}, {}, {}, 0.0
         for chunk, stage in enumerate(plan["places"]):
             names = {t for o in plan["operators"] if o["chunk"] == chunk for t, _ in o["inputs"]}
             for name in names & parameters.keys():
@@ -277,17 +278,24 @@ class Step:
         own = {name: value for (c, name), value in self.held.items() if c == chunk}
         entering = {t: self._arrived(t, batch, mesh) for t in self.enters[chunk]}
         tokens = {name: value[batch] for name, value in self.inputs.items()}
-        wanted = [*self._leaves(chunk), *([self.loss] if self.made[self.loss] == chunk else [])]
-
-        def forward(parameters: Values, tensors: Values) -> Values:
-            made = self.functions[chunk](parameters, {**tensors, **tokens})
-            return {name: made[name] for name in wanted}
-
-        made, self.pulls[chunk, batch] = jax.vjp(jax.jit(forward), own, entering)
+        forward = partial(self._compiled(chunk), tokens)
+        made, self.pulls[chunk, batch] = jax.vjp(forward, own, entering)
         for name, value in made.items():
             self.known[name, batch] = value
         if self.loss in made:
             self.total += float(made[self.loss].sum())
+
+    def _compiled(self, chunk: int) -> Callable[[Values, Values, Values], Values]:
+        """(tokens, parameters, tensors that enter) -> what leaves the chunk; compiled once."""
+        if chunk not in self.jitted:
+            wanted = [*self._leaves(chunk), *([self.loss] if self.made[self.loss] == chunk else [])]
+
+            def forward(tokens: Values, parameters: Values, tensors: Values) -> Values:
+                made = self.functions[chunk](parameters, {**tensors, **tokens})
+                return {name: made[name] for name in wanted}
+
+            self.jitted[chunk] = jax.jit(forward)
+        return self.jitted[chunk]
 
     def _arrived(self, tensor: str, batch: int, mesh: Any) -> jax.Array:
         spec = self.module.OPERATORS[tensor].results[0]
