@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
+    from dsl.diagnostic import Diagnostic
     from solver.export.saved import SavedPlan
 
 Files = Mapping[str, str]
@@ -16,7 +17,8 @@ Files = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`module` has a function `export(saved: SavedPlan) -> Files`.
+    """`module` has a function `export(saved: SavedPlan) -> Files`, and may have another,
+    `warnings(saved: SavedPlan) -> tuple[Diagnostic, ...]`: what the user must know of the files.
 
     It raises DiagnosticError with everything in the plan that the target cannot express; `says` is
     what it writes, in a few words.
@@ -30,6 +32,13 @@ class Target:
         """The files of a plan. Raises DiagnosticError for what cannot be expressed."""
         run = importlib.import_module(self.module).export
         return cast("Callable[[SavedPlan], Files]", run)(saved)
+
+    def warnings(self, saved: SavedPlan) -> tuple[Diagnostic, ...]:
+        """What the user must know of the files of a plan."""
+        run = getattr(importlib.import_module(self.module), "warnings", None)
+        if run is None:
+            return ()
+        return cast("Callable[[SavedPlan], tuple[Diagnostic, ...]]", run)(saved)
 
 
 TARGETS: tuple[Target, ...] = (

@@ -33,6 +33,7 @@ class Lowering:
     families: Families
     sizes: Sizes
     reasons: list[Reason] = field(default_factory=list)
+    refused: set[Member] = field(default_factory=set)
 
     def layout(self, layout: tuple[int, ...]) -> Layout:
         """A layout of the plan over the axes that are kept."""
@@ -51,14 +52,31 @@ class Lowering:
         not divide it there is a reason."""
         axes = self.families.cut_by(member)
         found = Dim(label, size, (*axes, *(axis for axis in also if axis not in axes)))
-        ways = self.ways(found.cut_by)
-        if size % ways:
-            names = ", ".join(self.part(axis) for axis in found.cut_by)
-            message = (
-                f"`{label}` of `{member[1]}`, {size} elements, is cut by {names}, some of them here "
-                f"and others elsewhere; {ways} does not divide it"
-            )
-            place = {"operator": "operators", "tensor": "tensors"}[member[0]]
-            is_weight = member[1] in self.plan.wiring.parameters
-            self.reasons.append(("parameters" if is_weight else place, member[1], message))
+        if size % self.ways(found.cut_by):
+            self._refuse(member, found)
         return found
+
+    def _refuse(self, member: Member, dim: Dim) -> None:
+        """Say once for each family that its axes do not divide it."""
+        head = self.families.head(member)
+        if head in self.refused:
+            return
+        self.refused.add(head)
+        names = ", ".join(self.part(axis) for axis in dim.cut_by)
+        message = (
+            f"`{dim.name}` of `{member[1]}`, {dim.size} elements of a micro-batch, is cut by "
+            f"{names}, by some of them here and by others elsewhere; "
+            f"{self.ways(dim.cut_by)} does not divide it"
+        )
+        if member[1] in self.plan.wiring.parameters:
+            self.reasons.append(("parameters", member[1], message))
+        else:
+            self.reasons.append(("operators", self._operator(member), message))
+
+    def _operator(self, member: Member) -> str:
+        """The operator of an index, or the one that makes, or first reads, a tensor."""
+        kind, name, _ = member
+        if kind == "operator":
+            return name
+        write = self.plan.wiring.producers.get(name)
+        return write.operator.name if write else self.plan.wiring.readers[name][0].operator.name

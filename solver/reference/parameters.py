@@ -22,7 +22,7 @@ def weight(lowering: Lowering, name: str) -> Weight:
     if home is None:
         message = f"no dimension of `{name}` can be stored in {lowering.ways(finest)} equal pieces"
         lowering.reasons.append(("parameters", name, message))
-        home = 0
+        finest = ()
     dims = tuple(
         lowering.dim(
             ("tensor", name, at), dim.name, lowering.sizes.of(dim), finest if at == home else ()

@@ -42,11 +42,14 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Verify the plan, turn it into files, write them."""
+    from solver.cli.diagnostics import report
     from solver.export.targets import target
 
     _check_folder(arguments.output)
     saved = open_verified(arguments.plan, arguments.spec)
-    files = target(arguments.to).export(saved)
+    framework = target(arguments.to)
+    files = framework.export(saved)
+    report(framework.warnings(saved), {saved.path: saved.text})
     _write(files, arguments.output)
     for name in files:
         streams.write_data(f"{arguments.output / name}\n")
