@@ -27,7 +27,7 @@ CASES = [
     ("mmp verify p", ["plan.json"]),
     ("mmp verify plan.json ", ["deep", "plan.json"]),
     ("mmp fmt o", ["one.mmp"]),
-    ("mmp import ", ["hf"]),
+    ("mmp import h", ["hf"]),
     ("mmp import hf --na", ["--name"]),
     ("mmp import hf --name ", []),
     ("mmp import hf p", ["plan.json"]),

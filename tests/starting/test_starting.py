@@ -11,7 +11,7 @@ from dsl.load import read
 from solver.starting.catalogue import Machine, Preset, machines, presets
 from solver.starting.text import Choice, grid, spec_text
 
-MODELS = ("clip_vit_l14_336", "deepseek_v3", "llama3_8b", "gpt_oss_20b")
+MODELS = ("clip_vit_l14_336", "gpt_oss_20b")
 
 
 def check(model: Preset, machine: Machine, folder: Path) -> None:
@@ -28,7 +28,7 @@ def test_models(name: str, tmp_path: Path) -> None:
     check(presets()[name], machines()["h100_sxm"], tmp_path)
 
 
-@pytest.mark.parametrize("name", ["ascend_910b", "gb200", "mi300x", "v100", "worker"])
+@pytest.mark.parametrize("name", ["gb200", "v100", "worker"])
 def test_devices(name: str, tmp_path: Path) -> None:
     check(presets()["qwen2_5_0_5b"], machines()[name], tmp_path)
 
