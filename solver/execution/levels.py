@@ -38,6 +38,11 @@ LEVELS: tuple[Level, ...] = (
         "solver.execution.fake",
         "at true size without values, collectives and live bytes as planned",
     ),
+    Level(
+        "local",
+        "solver.execution.local",
+        "the devices of a stage simulated at tiny sizes, every tensor in its planned place",
+    ),
     Level("gloo", "solver.execution.gloo", "up to four processes, gradients of one device"),
 )
 """From the cheapest to the dearest."""

@@ -36,6 +36,15 @@ class Digits:
         """The class of a dimension."""
         return self.classes["tensor", tensor, dimension]
 
+    def rows(self, root: Node, parts: Iterable[str], at: Mapping[str, int]) -> list[int]:
+        """The numbers of the rows that a rank has of a class that sub-axes cut."""
+        fixed = {self.places[root, part]: at[part] for part in parts}
+        numbers = [0]
+        for digit, radix in enumerate(self.radices[root]):
+            own = range(radix) if digit not in fixed else (fixed[digit],)
+            numbers = [number * radix + one for number in numbers for one in own]
+        return numbers
+
     def index(self, operator: str, name: str) -> Node:
         """The class of an index of an operator."""
         return self.classes["index", operator, name]

@@ -18,7 +18,7 @@ def refuse(saved: SavedPlan) -> None:
     """Raise DiagnosticError for operators without arithmetic."""
     found = [
         saved.finding(
-            "MMP741",
+            "MMP745",
             f"`{operator.name}` is of kind `{operator.kind}`, whose arithmetic is not known",
             ("operators", operator.name),
             "only the kinds of the standard library are run",
@@ -38,5 +38,5 @@ def refusing(saved: SavedPlan) -> Iterator[None]:
     except (IndivisibleError, UnevenError, NoTypeError, NotKeptError) as error:
         help = "other cuts, storage or types would run; `--level static` checks the schedule alone"
         raise DiagnosticError(
-            [saved.finding("MMP742", str(error), ("operators",), help)]
+            [saved.finding("MMP746", str(error), ("operators",), help)]
         ) from error
