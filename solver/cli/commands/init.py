@@ -120,8 +120,10 @@ def _pick(name: str, known: dict[str, Answer], what: str) -> Answer:
 def _near(name: str, known: Iterable[str]) -> str:
     from dsl.suggest import nearest
 
-    near = nearest(name, known)
-    return f"did you mean {near}?" if near else f"it has {', '.join(known)}"
+    names = list(known)
+    begun = [other for other in names if name and other.startswith(name.casefold())]
+    near = "" if begun else nearest(name, names)
+    return f"did you mean {near}?" if near else f"it has {', '.join(begun or names)}"
 
 
 def _grid(text: str, machine: Machine) -> tuple[int, int]:
