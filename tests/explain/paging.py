@@ -27,7 +27,8 @@ from tests.explain.reading import read
 
 _BLOCK = re.compile(r"^```(\w+) ?(\S*)\n(.*?)^```$", re.M | re.S)
 _FOUND = re.compile(r"^(?:error|warning)\[(MMP\d{3})\]", re.M)
-_PROGRESS = re.compile(r"^mmp: +[\d.]+ s  .*\n", re.M)  # which a busy machine has time for
+# Progress, which a busy machine has time for, and the files that an export writes.
+_LEFT_OUT = re.compile(r"^(?:mmp: +[\d.]+ s  |exported/).*\n", re.M)
 # Lines of a plan are others with every figure that changes: pages do not show them.
 _PLACE_IN_PLAN = re.compile(r"^ +--> plan\.json:\d+:\d+\n(?: *\d* +\|.*\n)+", re.M)
 NAMES = {"mmp": "spec.mmp", "diff": "spec.mmp", "toml": "mmp.toml"}
@@ -123,6 +124,6 @@ def _run(arguments: Sequence[str]) -> str:
     out = io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
         main(list(arguments))
-    printed = _PROGRESS.sub("", out.getvalue()).replace(f"{Path.cwd()}/", "")
+    printed = _LEFT_OUT.sub("", out.getvalue()).replace(f"{Path.cwd()}/", "")
     printed = _PLACE_IN_PLAN.sub("  --> plan.json\n", printed)
     return re.sub("^ +help:", "  help:", printed, flags=re.M).rstrip("\n") + "\n"
