@@ -38,7 +38,7 @@ def read_decoder(spec: Spec, who: str) -> Decoder | tuple[Refusal, ...]:
     units = spec.graph.units
     layers = tuple(unit for unit in units if unit.repeat is not None)
     if not layers or len({unit.repeat for unit in layers}) > 1:
-        reason = f"is no decoder of one stack of layers, which {who} builds"
+        reason = f"is in a model without one stack of layers, as {who} builds models"
         return (_refusal(spec.graph.operators[0].name, reason),)
     start = units.index(layers[0])
     first, last = units[:start], tuple(u for u in units[start:] if u.repeat is None)
