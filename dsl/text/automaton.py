@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from copy import copy
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from lark import Lark
 from lark.lexer import Lexer as LarkLexer
 from lark.parsers.lalr_analysis import Shift
 
+from dsl.project.cache import cache_folder
 from dsl.text.build.builder import Builder
 from dsl.text.lexer import Token
 
@@ -29,8 +31,13 @@ class _NoLexer(LarkLexer):
         raise AssertionError("tokens are fed one by one")
 
 
-def build(strict: bool = False) -> Lark:
-    """A fresh automaton; `strict` makes any grammar conflict a GrammarError (for a test)."""
+def build(strict: bool = False, cache_file: Path | None = None) -> Lark:
+    """An automaton; `strict` makes any grammar conflict a GrammarError (for a test).
+
+    Its tables take a quarter of a second, so Lark keeps them in the cache file. It makes them anew
+    where the file is of another grammar or version, or cannot be read, and goes on without one
+    where it cannot be written.
+    """
     grammar = files("dsl.text").joinpath("grammar.lark").read_text(encoding="utf-8")
     return Lark(
         grammar,
@@ -41,12 +48,18 @@ def build(strict: bool = False) -> Lark:
         keep_all_tokens=True,
         maybe_placeholders=False,
         transformer=Builder(),
+        cache=str(cache_file) if cache_file else False,
     )
 
 
 @cache
 def _automaton() -> Lark:
-    return build()
+    folder = cache_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return build()
+    return build(cache_file=folder / "grammar")
 
 
 @cache
