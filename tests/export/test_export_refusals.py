@@ -128,8 +128,9 @@ CHANGES = [
 def said(target: str, plan: SavedPlan) -> str:
     with pytest.raises(DiagnosticError) as caught:
         importlib.import_module(f"solver.export.{target}").export(plan)
+    helps = [f"  help: {d.help}\n" if d.help else "" for d in caught.value.diagnostics]
     lines = [f"{d.span}: {d.code}: {d.message}\n" for d in caught.value.diagnostics]
-    return "".join(lines)
+    return "".join(line + help for line, help in zip(lines, helps, strict=True))
 
 
 def test_changes(golden: Callable[[Path, str], None], tmp_path: Path) -> None:

@@ -30,10 +30,10 @@ def _held(saved: SavedPlan, stage: int) -> Iterator[tuple[float, float]]:
     changes: dict[float, list[float]] = {0.0: []}
     for seconds, change in _changes(saved, stage):
         changes.setdefault(seconds, []).append(change)
-    so_far: list[float] = []
+    held = 0.0
     for seconds in sorted(changes):
-        so_far += changes[seconds]
-        yield seconds, max(0.0, math.fsum(so_far))
+        held = math.fsum((held, *changes[seconds]))
+        yield seconds, max(0.0, held)
 
 
 def _changes(saved: SavedPlan, stage: int) -> Iterator[tuple[float, float]]:

@@ -13,6 +13,7 @@ from solver.export.transformer.decoder import Decoder
 
 Level = Literal[0, 1, 2, 3]
 _FIELDS = ("stored", "gradients_stored", "optimizer_stored")
+_STORED = ("parameters", "gradients", "optimizer")
 _WORDS = {
     0: "stored whole",
     1: "with only its optimizer state cut",
@@ -68,9 +69,23 @@ def _others(
             stands += " over " + ", ".join(f"`{p}`" for p in scope)
         reason = f"is {does}{f' over {over}' if over else ''}, where {who} has it {stands}"
         reason += f", like `{reference}`"
-        beyond = next((p for p in sets[2] if p not in wanted[2]), None)
-        pin = f"`forbid PATH : optimizer stored over {beyond}` keeps it whole there"
-        yield Refusal("MMP732", name, reason, ("parameters", name), pin if beyond else "")
+        yield Refusal("MMP732", name, reason, ("parameters", name), _pins(sets, wanted))
+
+
+def _pins(sets: tuple[tuple[str, ...], ...], wanted: tuple[tuple[str, ...], ...]) -> str:
+    """The pins that would store a parameter as wanted."""
+    found = []
+    for what, has, needs in zip(_STORED, sets, wanted, strict=True):
+        more, less = ([p for p in a if p not in b] for a, b in ((has, needs), (needs, has)))
+        if more:
+            found.append(f"`forbid PATH : {what} stored over {_over(more)}`")
+        if less:
+            found.append(f"`pin PATH : {what} stored over {_over(less)}`")
+    return "say so: " + ", ".join(found)
+
+
+def _over(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"({', '.join(parts)})"
 
 
 def _level(sets: tuple[tuple[str, ...], ...]) -> Level | None:
