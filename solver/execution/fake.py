@@ -28,6 +28,7 @@ from solver.execution.ranks.refusals import refuse, refusing
 from solver.execution.ranks.runner import Borders, Runner
 from solver.execution.ranks.types import Types
 from solver.execution.ranks.weights import Weights
+from solver.execution.torch_needed import need_torch
 from solver.export.saved import SavedPlan
 from solver.verify.plan import Plan
 from solver.verify.report import Violation
@@ -46,6 +47,7 @@ class Measured:
 
 def check(saved: SavedPlan) -> Outcome:
     """Run a rank of every stage and compare."""
+    need_torch(saved)
     refuse(saved)
     order = pipeline(saved)
     violations: list[Violation] = []

@@ -1,4 +1,4 @@
-"""A plan at tiny sizes: the same graph, cuts, layouts and order, of indices as small as the cuts allow.
+"""A plan at tiny sizes: the same graph, cuts, layouts and order, indices as small as cuts allow.
 
 Every class of indices keeps its digits, and has two rows for each combination of them, more where a
 kind asks for it: a concatenation is as long as its parts, experts have room for their tokens.

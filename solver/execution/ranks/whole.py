@@ -1,4 +1,4 @@
-"""The plan's graph on one device, differentiated by autograd: what all ranks together must compute."""
+"""The plan's graph on one device, differentiated by autograd: what all ranks together must make."""
 
 from __future__ import annotations
 
