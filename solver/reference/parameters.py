@@ -17,22 +17,17 @@ def weight(lowering: Lowering, name: str) -> Weight:
     held = hold(lowering.plan, name)
     tensor = lowering.plan.spec.graph.tensors[name]
     used = lowering.layout(held.used)
-    finest = _axes(lowering, held.optimizer)
-    home = home_of(lowering, tensor, finest)
-    if home is None:
-        message = f"no dimension of `{name}` can be stored in {lowering.ways(finest)} equal pieces"
-        lowering.reasons.append(("parameters", name, message))
-        finest = ()
+    home, over = _home(lowering, tensor, _axes(lowering, held.optimizer))
     dims = tuple(
         lowering.dim(
-            ("tensor", name, at), dim.name, lowering.sizes.of(dim), finest if at == home else ()
+            ("tensor", name, at), dim.name, lowering.sizes.of(dim), over if at == home else ()
         )
         for at, dim in enumerate(tensor.dims)
     )
 
     def stored(parts: Iterable[SubAxis]) -> Layout:
-        over = _axes(lowering, parts)
-        return tuple(home if axis in over and at == WHOLE else at for axis, at in enumerate(used))
+        finer = _axes(lowering, parts)
+        return tuple(home if axis in finer and at == WHOLE else at for axis, at in enumerate(used))
 
     return Weight(
         name,
@@ -44,6 +39,19 @@ def weight(lowering: Lowering, name: str) -> Weight:
         _axes(lowering, held.reduced),
         held.trained,
     )
+
+
+def _home(
+    lowering: Lowering, tensor: Tensor, finest: tuple[int, ...]
+) -> tuple[int, tuple[int, ...]]:
+    """`home_of`, and the axes that may cut it there; where there is none that is a reason."""
+    home = home_of(lowering, tensor, finest)
+    if home is not None:
+        return home, finest
+    ways = lowering.ways(finest)
+    message = f"no dimension of `{tensor.name}` can be stored in {ways} equal pieces"
+    lowering.reasons.append(("parameters", tensor.name, message))
+    return 0, ()
 
 
 def home_of(lowering: Lowering, tensor: Tensor, finest: tuple[int, ...]) -> int | None:
