@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dsl.diagnostic import DiagnosticError
-from tests.export.saved_cases import CASES, NAMES, saved
+from tests.export.saved_cases import CASES, NAMES, saved, with_mesh
 
 TARGETS = ("deepspeed", "jax", "megatron", "mindspore", "torchtitan")
 PINNED = [
@@ -25,6 +25,7 @@ PINNED = [
     ("mindspore", "moe"),
     ("mindspore", "zero1"),
     ("torchtitan", "fsdp_tp"),
+    ("torchtitan", "hybrid"),
     ("torchtitan", "vee"),
 ]
 
@@ -56,6 +57,14 @@ def test_what_is_refused(target: str, golden: Callable[[Path, str], None]) -> No
 def test_jax_and_perfetto_take_every_case(name: str) -> None:
     assert list(files("jax", name)) == ["shardings.py"]
     assert list(files("perfetto", name)) == ["trace.json"]
+
+
+def test_stages_inside_data_parallelism_have_a_flag(tmp_path: Path) -> None:
+    plan = with_mesh("three_d", "data: 2, stage: 2, tensor: 2", tmp_path)
+    flags = dict(importlib.import_module("solver.export.megatron").export(plan))
+    plain = files("megatron", "three_d")["parallelism.flags"].splitlines()
+    added = [x for x in flags["parallelism.flags"].splitlines() if x not in plain]
+    assert added == ["--use-tp-pp-dp-mapping"]
 
 
 @pytest.mark.parametrize("name", NAMES)
