@@ -46,6 +46,22 @@ def test_messages_out_of_order_are_caught(name: str, mutation: str, tmp_path: Pa
 
 
 @pytest.mark.slow
+def test_any_map_of_chunks_to_stages_runs(tmp_path: Path) -> None:
+    """Neither a loop nor a V: the first two chunks and the last one on one stage."""
+    program = _program("v_shaped")
+    chunks = tuple(
+        replace(chunk, stage=stage)
+        for chunk, stage in zip(program.chunks, (0, 0, 1, 0), strict=True)
+    )
+    count = range(program.microbatches)
+    one = [f"{c}F{m}" for m in count for c in (0, 1)] + [f"3{p}{m}" for m in count for p in "FB"]
+    one += [f"{c}B{m}" for m in count for c in (1, 0)]
+    other = [f"2F{m}" for m in count] + [f"2B{m}" for m in count]
+    irregular = replace(program, chunks=chunks, schedule=(tuple(one), tuple(other)))
+    assert _run(irregular, tmp_path) == ()
+
+
+@pytest.mark.slow
 def test_an_order_that_hangs_is_caught(tmp_path: Path) -> None:
     """The runtime refuses what it cannot lower."""
     program = _program("ulysses")
