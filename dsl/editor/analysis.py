@@ -15,6 +15,7 @@ from dsl.resolve.assemble import Assembly
 from dsl.resolve.depth import room_for_recursion
 from dsl.resolve.modules import Module
 from dsl.resolve.pins.targets import Model
+from dsl.span import Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,19 @@ class Analysis:
 
     def of(self, definition: Definition) -> tuple[Occurrence, ...]:
         """Every occurrence of what stands at that definition, in order."""
-        key = definition.key
         here = self.seen.occurrences if self.seen is not None else []
-        found = {o.span: o for o in here if o.definition.key == key}
+        file, line, column = definition.key
+        files: dict[str, str] = {}  # real paths, asked for once
+        found: dict[Span, Occurrence] = {}
+        for occurrence in here:
+            other = occurrence.definition
+            if (other.span.line, other.span.column) != (line, column):
+                continue
+            display = other.place.display
+            if display not in files:
+                files[display] = other.place.key()
+            if files[display] == file:
+                found[occurrence.span] = occurrence
         return tuple(found[span] for span in sorted(found))
 
 
