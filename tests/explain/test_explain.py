@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ from dsl.load import LoadError, load
 from dsl.spec import Pin, Spec
 from solver.cli.exit_codes import ExitCode
 from solver.cli.main import main
+from solver.events import Options
 from solver.explain.alternatives import forbidding, others
 from solver.explain.answers import Answer, cost, gain
 from solver.explain.choices import NoStageError, choices, written
+from solver.explain.feasible import Verdict, feasible
 from solver.explain.margins import margins, more_memory
 from solver.explain.moves import moves
 from solver.explain.price import Known, Price
@@ -24,6 +27,7 @@ from solver.explain.ways_out import tried, ways_out
 from tests.solver.solving import plan
 
 TOY = Path(__file__).parent / "toy.mmp"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 UNSOLVABLE = Path(__file__).parents[1] / "mistakes" / "unsolvable"
 Document = dict[str, Any]
 
@@ -264,27 +268,29 @@ def _apply(way: Document, folder: Path) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+INFEASIBLE = sorted((*UNSOLVABLE.glob("[!l]*.mmp"), EXAMPLES / "infeasible.mmp"))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name",
-    ["contradictory_pins", "memory_below_the_parameters", "stage_left_empty", "stage_too_full"],
-)
+@pytest.mark.parametrize("path", INFEASIBLE, ids=lambda path: path.stem)
 def test_every_way_out_that_is_offered_leads_out(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    texts = {path.name: path.read_text(encoding="utf-8") for path in UNSOLVABLE.glob("*.mmp")}
+    texts = {file.name: file.read_text(encoding="utf-8") for file in path.parent.glob("*.mmp")}
     monkeypatch.chdir(tmp_path)
     _write(texts, tmp_path)
-    assert main(["explain", f"{name}.mmp", "--json", "--reproducible"]) == ExitCode.INFEASIBLE
+    assert main(["explain", path.name, "--json", "--reproducible"]) == ExitCode.INFEASIBLE
     document = json.loads(capsys.readouterr().out)
     assert document["outcome"] == {"stopped": "proved", "plan": "none"}
+    assert document["explanation"] == "complete"
     assert document["relaxations"]
     for way in document["relaxations"]:
         assert way["outcome"]["plan"] in ("optimal", "feasible")
         _write(texts, tmp_path)
         _apply(way, tmp_path)
-        found = plan(load(f"{name}.mmp"))
-        assert found["outcome"]["plan"] != "none", way["change"]
+        changed = load(path.name)
+        verdict = feasible(changed, 1.0, Options(), threading.Event())
+        assert verdict is Verdict.YES, way["change"]
 
 
 def _write(texts: dict[str, str], folder: Path) -> None:
