@@ -18,7 +18,7 @@ EIGHT = "--devices h100_sxm:8"
     ("flags", "message"),
     [
         (f"--model lama3_8b {EIGHT}", "no model lama3_8b; did you mean llama3_8b?"),
-        ("--model llama3_8b --devices h100:8", "no device h100; it has h100_96_500w, h100_pcie, h100_sxm"),
+        ("--model llama3_8b --devices h100:8", "it has h100_96_500w, h100_pcie, h100_sxm"),
         ("--model llama3_8b --device h100_sxm --devices h200:8", "differ"),
         ("--model llama3_8b --devices h100_sxm:0", "expected a number such as 16"),
         ("--model llama3_8b --devices h100_sxm:12", "no whole number of nodes of 8"),
