@@ -9,8 +9,9 @@ from fnmatch import fnmatchcase
 from dsl.editor.analysis import Analysis
 from dsl.editor.definitions import Definition
 from dsl.editor.modules import SORTS, lookup, qualified, visible
+from dsl.editor.projects import importable, imported_place
 from dsl.editor.quantities import show_value
-from dsl.resolve.files import library, library_modules
+from dsl.resolve.files import library_modules
 from dsl.resolve.models.tree import Node
 from dsl.resolve.modules import Module, name_of
 from dsl.resolve.report import Poisoned, RejectedError
@@ -79,20 +80,22 @@ def links(analysis: Analysis) -> list[Item]:
     return [Item(link.name, "link", kind.name) for kind in kinds for link in kind.links]
 
 
-def modules(written: str) -> list[Item]:
-    """The next steps of the standard library's modules that begin with what was written."""
-    steps = [m.removeprefix(written) for m in library_modules() if m.startswith(written)]
+def modules(analysis: Analysis, written: str) -> list[Item]:
+    """The next steps of the names of modules that begin with what was written."""
+    known = importable(analysis.module) if analysis.module is not None else library_modules()
+    steps = [name.removeprefix(written) for name in known if name.startswith(written)]
     return [Item(step, "module") for step in dict.fromkeys(s.partition(".")[0] for s in steps)]
 
 
 def exported(analysis: Analysis, source: str) -> list[Item]:
     """What a module declares, by the way it is imported."""
-    place = library(source)
-    if '"' in source and analysis.module is not None:
-        place = analysis.module.place.relative(source.strip('"'))
+    module = analysis.module
+    place = imported_place(module, source) if module is not None else None
+    if place is None:
+        return []
     try:
         file, _ = parse_bytes(place.path.read_bytes(), place.display)
-    except (OSError, ValueError):
+    except OSError:
         return []
     named = [(s, SORTS[type(s)]) for s in file.statements if type(s) in SORTS]
     return [

@@ -172,7 +172,7 @@ def _import(here: Context, analysis: Analysis) -> Iterable[Item]:
     texts = here.texts()
     if "(" in texts:
         return exported(analysis, "".join(texts[1 : texts.index("(")]))
-    return modules("".join(texts[1:])) if "as" not in texts else ()
+    return modules(analysis, "".join(texts[1:])) if "as" not in texts else ()
 
 
 def _after_over(here: Context) -> str | None:
