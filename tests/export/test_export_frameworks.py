@@ -18,6 +18,7 @@ PINNED = [
     ("jax", "moe"),
     ("jax", "vee"),
     ("megatron", "fsdp_tp"),
+    ("megatron", "gpt"),
     ("megatron", "interleaved"),
     ("megatron", "moe"),
     ("megatron", "three_d"),

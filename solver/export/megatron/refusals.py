@@ -26,7 +26,7 @@ def _order(reading: Reading) -> Iterator[Refusal]:
         return
     subject, place = departure(reading.saved)
     reason = f"departs from 1F1B; {WHO} runs that, or its interleaved form, with whole backwards"
-    help = "`pipeline 4 stages one_f_one_b` keeps the planner to this order"
+    help = f"`pipeline {reading.stages} stages one_f_one_b` keeps the planner to this order"
     yield Refusal("MMP731", subject, reason, place, help)
 
 

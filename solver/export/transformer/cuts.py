@@ -32,7 +32,8 @@ def expected(axes: Axes, role: Role, part: str) -> str | None:
         case "context":
             return "g" if role == "attention" and axes.context == "by_heads" else "s"
         case "tensor":
-            return _BY_TENSOR.get(role, "s" if axes.sequence_parallel else None)
+            cuts_tokens = axes.sequence_parallel and role == "tokens"
+            return _BY_TENSOR.get(role, "s" if cuts_tokens else None)
 
 
 def cut_refusals(plan: Plan, decoder: Decoder, axes: Axes, who: str) -> Iterator[Refusal]:
@@ -73,7 +74,7 @@ def _shared(plan: Plan, decoder: Decoder, axes: Axes, name: str) -> tuple[Layout
         return _layout(axes, dims, "experts", split), split
     if write is None or name.endswith(_GATHERED):
         return _layout(axes, dims, role, tensors), tensors if write is not None else ()
-    if role == "vocabulary":  # the embedding's result is summed where the stream is kept
+    if role in ("vocabulary", "positions"):  # what enters the layers is kept as they keep it
         role = "tokens"
     return _layout(axes, dims, role, ()), ()
 

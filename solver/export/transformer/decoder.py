@@ -58,7 +58,7 @@ def _before(
 ) -> tuple[str, list[Refusal]]:
     """The embedding, then positions where there are any; and the tensor that enters the layers."""
     found, stream = [], ""
-    wanted: list[tuple[Role, str]] = [("vocabulary", "embed"), ("tokens", "position_add")]
+    wanted: list[tuple[Role, str]] = [("vocabulary", "embed"), ("positions", "position_add")]
     names = [name for unit in units for name in unit.operators]
     for place, name in enumerate(names):
         role, kind = wanted[place] if place < len(wanted) else ("tokens", "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from dsl.spec import Pin, RunsBefore
 from solver.export.saved import SavedPlan
 from solver.verify.chunk_families import departures
 from solver.verify.families import fixed_order, order_violations
@@ -20,12 +21,17 @@ PLACE = ("pipeline", "schedule")
 
 def built_in(saved: SavedPlan) -> Name | None:
     """`accumulation`: one stage, micro-batches one by one. The others as the language names them.
-    None where the order is another, or weight gradients run apart from their backwards."""
+    None where the order is another, or weight gradients run apart from their backwards.
+
+    On one stage every order takes as long, and one by one holds least; so that is what any order is
+    run as, unless a pin asks for an order.
+    """
     plan = saved.plan
     rows = stage_rows(plan)
     if plan.stages == 1:
         batches = [action.microbatch for action in rows[0]]
-        return "accumulation" if batches == sorted(batches) else None
+        is_free = not any(_is_about_order(pin) for pin in saved.spec.pins)
+        return "accumulation" if is_free or batches == sorted(batches) else None
     if not all(saved.document["pipeline"]["fused"]):
         return None
     if len(plan.places) > plan.stages:
@@ -36,6 +42,10 @@ def built_in(saved: SavedPlan) -> Name | None:
         if _is_chain(edges, plan) and not any(order_violations(name, rows, times, edges, count)):
             return "one_f_one_b" if name == "one_f_one_b" else "gpipe"
     return None
+
+
+def _is_about_order(pin: Pin) -> bool:
+    return any(isinstance(requirement, RunsBefore) for requirement in pin.requirements)
 
 
 def departure(saved: SavedPlan) -> tuple[str, tuple[str | int, ...]]:

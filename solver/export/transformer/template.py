@@ -10,13 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Role = Literal["tokens", "heads", "attention", "hidden", "vocabulary", "experts"]
-"""`tokens`: norms, sums and routing. `heads` and `attention`: cut by heads. `hidden`: feed-forward
-blocks, cut by hidden units. `vocabulary`: embedding, head and loss. `experts`: the products of
-experts."""
+Role = Literal["tokens", "positions", "heads", "attention", "hidden", "vocabulary", "experts"]
+"""`tokens`: norms, sums and routing. `positions`: the sum with learned positions, which frameworks
+do before they cut tokens over tensor axes. `heads` and `attention`: cut by heads. `hidden`:
+feed-forward blocks, cut by hidden units. `vocabulary`: embedding, head and loss. `experts`: the
+products of experts."""
 
 NEEDED: Mapping[Role, tuple[str, ...]] = {
     "tokens": ("b", "s"),
+    "positions": ("b", "s"),
     "heads": ("b", "s", "g"),
     "attention": ("b", "s", "g"),
     "hidden": ("b", "s", "f"),
