@@ -74,10 +74,6 @@ def analyse(
     if assembly.module is not None:
         with room_for_recursion():
             seen = names_of(assembly.module)
-    lines: dict[int, tuple[Occurrence, ...]] = {}
-    for occurrence in seen.occurrences if seen is not None else ():
-        line = occurrence.span.line
-        lines[line] = (*lines.get(line, ()), occurrence)
     return Analysis(
         path,
         source,
@@ -87,8 +83,16 @@ def analyse(
         assembly.model or (before.model if before is not None else None),
         assembly.mesh or (before.mesh if before is not None else None),
         seen,
-        lines,
+        by_line(seen) if seen is not None else {},
     )
+
+
+def by_line(seen: Seen) -> dict[int, tuple[Occurrence, ...]]:
+    """The occurrences of names by the line where they stand."""
+    lines: dict[int, list[Occurrence]] = {}
+    for occurrence in seen.occurrences:
+        lines.setdefault(occurrence.span.line, []).append(occurrence)
+    return {line: tuple(found) for line, found in lines.items()}
 
 
 def _width(occurrence: Occurrence) -> tuple[int, int]:

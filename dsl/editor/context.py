@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 
 from dsl.text import automaton
 from dsl.text.automaton import END
@@ -12,6 +13,7 @@ from dsl.text.lexer import Lexer, Token
 from dsl.text.messages import statement_keywords
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*$")
+_BEGINNING = re.compile(r"[a-z_]+")
 _UNIT = re.compile(r"[A-Za-z%][A-Za-z0-9_/]*$")
 _OPENING = ("(", "[", "{")
 _CLOSING = {")": "(", "]": "[", "}": "{"}
@@ -75,14 +77,20 @@ def context(source: str, line: int, column: int) -> Context:
     return _follow(before, start)
 
 
+@cache
+def _beginnings() -> frozenset[str]:
+    return frozenset(statement_keywords())
+
+
+def begins_statement(line: str) -> bool:
+    """Whether a line begins with a word that a statement begins with, in the first column."""
+    found = _BEGINNING.match(line)
+    return found is not None and found.group() in _beginnings()
+
+
 def _first_line(lines: list[str]) -> int:
-    """The line where the statement begins: the last one that begins with a word of one."""
-    words = frozenset(statement_keywords())
-    for number in range(len(lines) - 1, -1, -1):
-        found = re.match(r"[a-z_]+", lines[number])
-        if found and found.group() in words:
-            return number
-    return 0
+    """The line where the last statement begins, from 0."""
+    return next((n for n in range(len(lines) - 1, -1, -1) if begins_statement(lines[n])), 0)
 
 
 def _follow(text: str, start: int) -> Context:

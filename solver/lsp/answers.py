@@ -70,6 +70,18 @@ def definition_of(
     return types.Location(documents.uri(path), to_range(definition.span, lines, codec))
 
 
+def moved(location: types.Location, lines: int) -> types.Location:
+    """The place so many lines further down."""
+    start, end = location.range.start, location.range.end
+    return types.Location(
+        location.uri,
+        types.Range(
+            types.Position(start.line + lines, start.character),
+            types.Position(end.line + lines, end.character),
+        ),
+    )
+
+
 def completion_at(analysis: Analysis, source: str, line: int, column: int) -> types.CompletionList:
     """The choices at a place, in their order."""
     found = complete(analysis, source, line, column)

@@ -12,6 +12,7 @@ from pygls.workspace import PositionCodec
 
 from dsl.editor.analysis import Analysis
 from dsl.editor.definitions import Occurrence
+from dsl.editor.patch import patched, reads
 from dsl.editor.rename import RefusedError
 from solver.cli.versions import version_of
 from solver.lsp import answers, renaming
@@ -61,14 +62,18 @@ class Server(LanguageServer):
         """Line and column of a position in a document as it is now."""
         return to_place(position, lines_of(self.documents.source(uri)), self.codec)
 
-    async def near(self, uri: str, line: int) -> tuple[Analysis, int]:
-        """An analysis that holds for a line of the document as it is now, and how far further down
-        the line is by now. Waits for one only where the line was changed since."""
-        analysis = self.documents.latest(uri)
+    async def near(self, uri: str, line: int, column: int) -> tuple[Analysis, int]:
+        """An analysis that holds for a place of the document as it is now, and how far further down
+        its line is by now. Waits for one only where that statement declares what stands there."""
+        analysis, source = self.documents.latest(uri), self.documents.source(uri)
         if analysis is not None:
-            before = line_before(analysis.source, self.documents.source(uri), line)
+            before = line_before(analysis.source, source, line)
             if before is not None:
                 return analysis, line - before
+            if (found := patched(analysis, source, line)) is not None and reads(
+                found, line, column
+            ):
+                return found, 0
         return await self.documents.fresh(uri), 0
 
     async def occurrence(
@@ -76,7 +81,7 @@ class Server(LanguageServer):
     ) -> tuple[Analysis, Occurrence | None]:
         """The name at a position."""
         line, column = self.place(uri, position)
-        analysis, shift = await self.near(uri, line)
+        analysis, shift = await self.near(uri, line, column)
         return analysis, analysis.at(line - shift, column)
 
 
@@ -108,14 +113,24 @@ async def hover(ls: Server, asked: types.HoverParams) -> types.Hover | None:
     """What a name or a quantity means."""
     uri = asked.text_document.uri
     line, column = ls.place(uri, asked.position)
-    analysis, shift = await ls.near(uri, line)
+    analysis, shift = await ls.near(uri, line, column)
     return answers.hover_at(analysis, line - shift, column, shift, ls.codec)
 
 
 async def definition(ls: Server, asked: types.DefinitionParams) -> types.Location | None:
     """Where a name is declared."""
-    analysis, found = await ls.occurrence(asked.text_document.uri, asked.position)
-    return None if found is None else answers.definition_of(analysis, found, ls.documents, ls.codec)
+    uri = asked.text_document.uri
+    analysis, found = await ls.occurrence(uri, asked.position)
+    latest = ls.documents.latest(uri)
+    if found is None or latest is None:
+        return None
+    here = answers.definition_of(analysis, found, ls.documents, ls.codec)
+    line = found.definition.span.line
+    now = line_before(ls.documents.source(uri), latest.source, line) if here.uri == uri else line
+    if now is None:  # that line was changed since it was read
+        await ls.documents.fresh(uri)
+        return await definition(ls, asked)
+    return answers.moved(here, now - line)
 
 
 async def references(ls: Server, asked: types.ReferenceParams) -> list[types.Location]:

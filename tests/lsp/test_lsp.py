@@ -79,6 +79,7 @@ async def _session(folder: Path) -> None:
         assert session.findings[uri] == []
         await _looks_up(session, uri)
         await _completes(session, uri)
+        await _jumps_while_typing(session, uri)
         await _mends(session, uri)
         await _formats(session, uri)
         await _renames(session, uri)
@@ -114,6 +115,23 @@ async def _completes(session: Editor, uri: str) -> None:
     place = session.at(uri, line, len("pin net.layers[*].") + 1)
     offered = await session.client.text_document_completion_async(types.CompletionParams(**place))
     assert [item.label for item in offered.items] == ["mlp"]
+
+
+async def _jumps_while_typing(session: Editor, uri: str) -> None:
+    """Places are those of the text as it is, though it was not read again."""
+    typed = SOURCE.replace("param price", "// a line more\n\nparam price").replace(
+        "pin net.layers[*].mlp.down : f over gpu weight half",
+        "pin net.layers[*].mlp.up : f over gpu weight half",
+    )
+    for before in ("pin net.layers[*].mlp.u", "gpu weight ha", "f over axes weight pri"):
+        session.change(uri, SOURCE)
+        session.change(uri, typed)
+        place = session.at(uri, *spot(typed, before))
+        found = await session.client.text_document_definition_async(types.DefinitionParams(**place))
+        line = typed.split("\n")[found.range.start.line]
+        name = line[found.range.start.character : found.range.end.character]
+        assert name == {"u": "up", "a": "half", "i": "price"}[before[-1]]
+    assert await session.type(uri, SOURCE) == []
 
 
 async def _mends(session: Editor, uri: str) -> None:
