@@ -14,7 +14,13 @@ from solver.export.transformer.decoder import Decoder
 Level = Literal[0, 1, 2, 3]
 _FIELDS = ("stored", "gradients_stored", "optimizer_stored")
 _STORED = ("parameters", "gradients", "optimizer")
-_WORDS = {
+_DOES = {
+    0: "is stored whole",
+    1: "has only its optimizer state cut",
+    2: "has its optimizer state and gradient cut",
+    3: "is cut in storage",
+}
+_STANDS = {
     0: "stored whole",
     1: "with only its optimizer state cut",
     2: "with its optimizer state and gradient cut",
@@ -63,11 +69,11 @@ def _others(
         if sets == wanted:
             continue
         level, over = _level(sets), ", ".join(f"`{p}`" for p in sets[2])
-        does = "stored in parts" if level is None else _WORDS[level]
-        stands = _WORDS[storage.level]
+        does = "is stored in parts" if level is None else _DOES[level]
+        stands = _STANDS[storage.level]
         if storage.level and scope:
             stands += " over " + ", ".join(f"`{p}`" for p in scope)
-        reason = f"is {does}{f' over {over}' if over else ''}, where {who} has it {stands}"
+        reason = f"{does}{f' over {over}' if over else ''}, where {who} has it {stands}"
         reason += f", like `{reference}`"
         yield Refusal("MMP732", name, reason, ("parameters", name), _pins(sets, wanted))
 
