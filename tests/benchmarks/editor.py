@@ -3,7 +3,8 @@
     python -m tests.benchmarks.editor [--lines N] [--requests N]
 
 Requests go through a real client, over standard input and output, to a document that was just
-opened, and again right after every change of it, before it was read anew. Milliseconds.
+opened, and again right after every change of it, elsewhere or on that line, before it was read
+anew. Milliseconds.
 """
 
 from __future__ import annotations
@@ -81,6 +82,11 @@ async def measure(lines: int, requests: int) -> dict[str, list[float]]:
                 name = WHILE_TYPING[number % len(WHILE_TYPING)]
                 key = f"{name} right after a change"
                 found.setdefault(key, []).append(await _time(name, session, uri, place))
+            for number, place in enumerate(_places(source, requests)):
+                session.change(uri, _weighted(source, place[0], number))
+                name = WHILE_TYPING[number % len(WHILE_TYPING)]
+                key = f"{name} on a line just changed"
+                found.setdefault(key, []).append(await _time(name, session, uri, place))
     return found
 
 
@@ -88,6 +94,13 @@ async def _time(name: str, session: Editor, uri: str, place: tuple[int, int]) ->
     start = time.perf_counter()
     await REQUESTS[name](session, uri, *place)
     return 1000 * (time.perf_counter() - start)
+
+
+def _weighted(source: str, line: int, number: int) -> str:
+    """The text with another weight for the pin on that line."""
+    lines = source.split("\n")
+    lines[line - 1] = lines[line - 1].partition(" weight ")[0] + f" weight {number + 1} us"
+    return "\n".join(lines)
 
 
 def _places(source: str, count: int) -> list[tuple[int, int]]:
