@@ -48,7 +48,8 @@ def hard_domain(problem: ShardingProblem, pins: Sequence[PinMasks]) -> Domain | 
             stores[number] = stores[number] & ~breaks
     for store, legal in zip(problem.stores, stores, strict=True):
         # A use of a parameter that leaves it no storage is none.
-        nodes[store.node] = nodes[store.node] & legal.any(axis=1)[store.labels]
+        some = np.asarray(legal.any(axis=1))
+        nodes[store.node] = nodes[store.node] & some[store.labels]
     if not all(mask.any() for mask in nodes) or not all(mask.any() for mask in stores):
         return None
     return Domain(tuple(nodes), tuple(stores))
