@@ -80,9 +80,11 @@ def kept_axes(saved: SavedPlan, room: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a process found. `worst` is the largest error of a gradient, relative to the largest
-    element of it, `where` its parameter; `gradients` are the parameters compared."""
+    """What a process found in a step whose order `loader` has loaded. `worst` is the largest error
+    of a gradient, relative to the largest element of it, `where` its parameter; `gradients` are the
+    parameters compared."""
 
+    loader: str
     loss: float | None
     wanted: float
     worst: float
@@ -124,7 +126,7 @@ def run_package(
         if process.returncode:
             lines = [line for line in logs[rank].read_text().splitlines() if line.strip()]
             return f"process {rank} failed: {lines[-1] if lines else process.returncode}"
-    return [_read(folder / f"result{rank}.json") for rank in range(count)]
+    return [run for rank in range(count) for run in _read(folder / f"result{rank}.json")]
 
 
 def judge(made: Program, runs: list[Run] | str) -> Outcome:
@@ -138,12 +140,14 @@ def judge(made: Program, runs: list[Run] | str) -> Outcome:
         for name, weight in made.weights.items()
         if weight.trained and name not in compared
     ]
-    for rank, run in enumerate(runs):
+    for run in runs:
         if run.loss is not None and abs(run.loss - run.wanted) > ERROR * abs(run.wanted):
-            message = f"the loss of process {rank} is {run.loss!r}, on one device {run.wanted!r}"
+            message = (
+                f"loaded by {run.loader}: a loss of {run.loss!r}, on one device {run.wanted!r}"
+            )
             found.append(Violation("run-loss", message, where))
         if not run.worst <= ERROR:
-            message = f"process {rank} has a gradient that is off by {run.worst:.1e} of its size"
+            message = f"loaded by {run.loader}: a gradient is off by {run.worst:.1e} of its size"
             found.append(Violation("run-gradient", message, f"parameters.{run.where}"))
     return Outcome(() if found else (_line(made, runs),), tuple(found))
 
@@ -151,13 +155,15 @@ def judge(made: Program, runs: list[Run] | str) -> Outcome:
 def _line(made: Program, runs: list[Run]) -> str:
     mesh = " x ".join(f"{axis.name} {axis.size}" for axis in made.mesh) or "one device"
     worst = max(run.worst for run in runs)
+    loaders = " and ".join(dict.fromkeys(run.loader for run in runs))
+    count = math.prod(axis.size for axis in made.mesh)
     return (
-        f"{len(runs)} processes ({mesh}), {len(made.chunks)} chunks, {made.microbatches} "
-        f"micro-batches, {len(made.weights)} parameters: loss and gradients are those of one "
-        f"device (largest error {worst:.1e})"
+        f"{count} processes ({mesh}), order loaded by {loaders}, {len(made.chunks)} chunks, "
+        f"{made.microbatches} micro-batches, {len(made.weights)} parameters: loss and gradients "
+        f"are those of one device (largest error {worst:.1e})"
     )
 
 
-def _read(path: Path) -> Run:
+def _read(path: Path) -> list[Run]:
     found = json.loads(path.read_text())
-    return Run(**(found | {"gradients": tuple(found["gradients"])}))
+    return [Run(**(run | {"gradients": tuple(run["gradients"])})) for run in found]

@@ -16,6 +16,8 @@ from typing import Any
 import torch
 import torch.distributed as distributed
 
+from solver.execution import titan
+
 
 def main(folder: Path, rank: int, count: int) -> None:
     """Meet the others, run, compare, write."""
@@ -28,16 +30,26 @@ def main(folder: Path, rank: int, count: int) -> None:
         world_size=count,
         timeout=timedelta(seconds=300),
     )
-    plan, training = (importlib.import_module(name) for name in ("plan", "runtime.training"))
-    device = torch.device("cpu")
-    wanted = _undivided(training, plan.PROGRAM, folder / "undivided.pt", rank)
-    pipeline = training.Pipeline(plan.PROGRAM, folder / "schedule.csv", device, torch.float64)
-    loss = pipeline.step()
-    found = compare(plan.PROGRAM, pipeline, wanted)
-    found |= {"loss": None if loss is None else loss.item(), "wanted": wanted["loss"]}
+    program = importlib.import_module("plan").PROGRAM
+    runtime: Any = importlib.import_module("runtime.pipeline")
+    wanted = _undivided(program, folder / "undivided.pt", rank)
+    schedule = folder / "schedule.csv"
+    pipeline = runtime.Pipeline(program, schedule, torch.device("cpu"), torch.float64)
+    found = [_step(program, pipeline, wanted, "torch")]
+    if titan.allows(program):
+        pipeline.forget()
+        pipeline.load(schedule, titan.load)
+        found.append(_step(program, pipeline, wanted, "torchtitan"))
     (folder / f"result{rank}.json").write_text(json.dumps(found))
     distributed.barrier()
     distributed.destroy_process_group()
+
+
+def _step(program: Any, pipeline: Any, wanted: dict[str, Any], loader: str) -> dict[str, Any]:
+    """A step in the order as `loader` has loaded it, against that of one device."""
+    loss = pipeline.step()
+    found = {"loader": loader, "loss": None if loss is None else loss.item()}
+    return found | {"wanted": wanted["loss"]} | compare(program, pipeline, wanted)
 
 
 def compare(program: Any, pipeline: Any, wanted: dict[str, Any]) -> dict[str, Any]:
@@ -59,9 +71,10 @@ def compare(program: Any, pipeline: Any, wanted: dict[str, Any]) -> dict[str, An
     return {"worst": worst, "where": where, "gradients": names}
 
 
-def _undivided(training: Any, program: Any, path: Path, rank: int) -> dict[str, Any]:
+def _undivided(program: Any, path: Path, rank: int) -> dict[str, Any]:
     """The step of one device: made by the first process, read by the others."""
     if rank == 0:
+        training: Any = importlib.import_module("runtime.training")
         step = training.train_undivided(program, torch.device("cpu"), torch.float64)
         torch.save({"loss": step.loss, "gradients": dict(step.gradients)}, path)
     distributed.barrier()

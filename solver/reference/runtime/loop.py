@@ -11,8 +11,8 @@ import torch
 import torch.distributed as distributed
 from torch import nn
 
+from solver.reference.runtime.pipeline import Pipeline
 from solver.reference.runtime.program import Program
-from solver.reference.runtime.training import Pipeline
 from solver.reference.runtime.weights import StoredWeight
 
 DTYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.bfloat16}

@@ -1,4 +1,4 @@
-"""A step of training: the pipeline of a plan on this device, or the whole model on one."""
+"""What a step of training needs: inputs, losses, gradients; and the whole model on one device."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import math
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -146,7 +144,7 @@ def train_undivided(program: Program, device: torch.device, dtype: torch.dtype) 
     loss = 0.0
     for microbatch in range(program.microbatches):
         batch = random_batch(program, microbatch, dtype)
-        outputs = model(**_on(batch, device))
+        outputs = model(**on(batch, device))
         share = loss_share(outputs, alone)
         share.backward()
         loss += share.item()
@@ -163,118 +161,6 @@ def gradients_of(model: ChunkModule) -> dict[str, torch.Tensor]:
     return found
 
 
-def _on(batch: Batch, device: torch.device) -> dict[str, Any]:
+def on(batch: Batch, device: torch.device) -> dict[str, torch.Tensor]:
+    """The inputs of a micro-batch on a device."""
     return {name: x.to(device) for name, x in batch.items()}
-
-
-class Pipeline:
-    """The chunks of this device in the pipeline, run by PyTorch in the order of the plan."""
-
-    def __init__(
-        self,
-        program: Program,
-        schedule: Path,
-        device: torch.device,
-        dtype: torch.dtype,
-        summed_as: torch.dtype | None = None,
-    ) -> None:
-        from solver.reference.runtime.meshes import connect
-
-        self.program = program
-        self.device, self.dtype = device, dtype
-        self.wires, self.group = connect(program, device)
-        self.stage = 0 if self.group is None else self.group.rank()
-        self.chunks = {
-            number: ChunkModule(chunk, program, self.wires)
-            for number, chunk in enumerate(program.chunks)
-            if chunk.stage == self.stage
-        }
-        for chunk in self.chunks.values():
-            chunk.materialize(device, dtype, summed_as)
-        self.schedule = self._load(schedule)
-
-    def step(self) -> torch.Tensor | None:
-        """Forward and backward of all micro-batches; the loss, on the last stage."""
-        count = self.program.microbatches
-        batches = [
-            _on(random_batch(self.program, m, self.dtype), self.device) for m in range(count)
-        ]
-        losses: list[torch.Tensor] = []
-        if self.schedule is None:
-            for batch in batches:
-                (chunk,) = self.chunks.values()
-                losses.append(loss_share(chunk(**batch), self.program))
-                losses[-1].backward()
-        else:
-            for stage in self.schedule._stages:
-                stage.has_backward = True
-                stage.clear_runtime_states()
-            self.schedule._step_microbatches(
-                None, batches, [None] * count, losses, return_outputs=False
-            )
-        last = len(self.program.chunks) - 1
-        if last not in self.chunks:
-            return None
-        return whole_loss(torch.stack(losses).sum(), self.program, self.wires)
-
-    @property
-    def speaks(self) -> bool:
-        """Whether this is the first device of its stage."""
-        return all(self.wires.coordinate(axis) == 0 for axis in range(len(self.wires.sizes)))
-
-    def gradients(self) -> dict[str, torch.Tensor]:
-        """The gradients of this device's parameters, reduced over devices."""
-        found: dict[str, torch.Tensor] = {}
-        for chunk in self.chunks.values():
-            found |= gradients_of(chunk)
-        return found
-
-    def _load(self, schedule: Path) -> Any:
-        """PyTorch's own runtime with the plan's order; None for a model of one chunk."""
-        if len(self.program.chunks) == 1:
-            return None
-        from torch.distributed.pipelining.schedules import _PipelineScheduleRuntime
-
-        stages = [self._stage(number) for number in self.chunks]
-        runtime = _PipelineScheduleRuntime(
-            stages,
-            self.program.microbatches,
-            loss_fn=lambda outputs, _target: loss_share(_tuple(outputs), self.program),
-            scale_grads=False,
-        )
-        runtime._load_csv(str(schedule), format="compute_only")
-        return runtime
-
-    def _stage(self, number: int) -> Any:
-        from torch.distributed.pipelining import PipelineStage
-
-        chunk = self.chunks[number]
-        spec = self.program.chunks[number]
-        given = chunk.metadata(spec.receives, self.dtype)
-        made = chunk.metadata(spec.sends, self.dtype)
-        return PipelineStage(
-            _Adapter(chunk),
-            number,
-            len(self.program.chunks),
-            self.device,
-            input_args=tuple(x.requires_grad_() for x in given),
-            output_args=tuple(x.requires_grad_() for x in made),
-            group=self.group,
-        )
-
-
-class _Adapter(torch.nn.Module):
-    """A chunk for the runtime, which gives every stage all inputs of the model by name, and wants
-    one tensor where there is one."""
-
-    def __init__(self, chunk: ChunkModule) -> None:
-        super().__init__()
-        self.chunk = chunk
-
-    def forward(self, *received: torch.Tensor, **inputs: torch.Tensor) -> Any:
-        made = self.chunk(*received, **inputs)
-        return made[0] if len(made) == 1 else made
-
-
-def _tuple(outputs: Any) -> tuple[torch.Tensor, ...]:
-    return (outputs,) if isinstance(outputs, torch.Tensor) else tuple(outputs)
