@@ -27,9 +27,6 @@ EIGHT = "--devices h100_sxm:8"
         (f"--model llama3_8b {EIGHT} nowhere/x.mmp", "there is no folder nowhere"),
         (f"--model llama3_8b {EIGHT} there.mmp", "there.mmp is there already"),
         (f"--model llama3_8b {EIGHT} link.mmp", "link.mmp is there already"),
-        (EIGHT, "no answer to: Model?"),
-        ("--model llama3_8b --devices 16", "no answer to: Device?"),
-        ("--model llama3_8b --device v100", "no answer to: How many devices?"),
     ],
 )
 def test_refusals(
@@ -47,3 +44,14 @@ def test_refusals(
     assert message in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link.mmp", "there.mmp"]
     assert Path("there.mmp").read_text(encoding="utf-8") == "mine"
+
+
+def test_without_an_answer_what_is_offered_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("llama3_70b\n"))
+    assert main(["init", "--devices", "16"]) == ExitCode.DONE
+    assert "Device: h100_sxm" in capsys.readouterr().err
+    text = Path("spec.mmp").read_text(encoding="utf-8")
+    assert "mesh pod = h100_sxm[node: 2, gpu: 8]\n\nmodel net = llama3_70b(batch: 128" in text
