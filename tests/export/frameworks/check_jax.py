@@ -42,7 +42,8 @@ def main(folder: Path) -> None:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     plan = json.loads((folder / "expected.json").read_text())
-    meshes = [module.mesh(stage) for stage in range(plan["stages"])]
+    devices = jax.devices()[: math.prod(plan["sizes"].values())]
+    meshes = [module.mesh(stage, devices) for stage in range(plan["stages"])]
     check_devices(meshes, plan)
     check_pieces(module, meshes[0], plan)
     assert [[list(x) for x in row] for row in chunks_named(module, plan)] == plan["rows"]
