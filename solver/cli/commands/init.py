@@ -29,8 +29,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "init",
         help="write a first spec",
         description="Write a first spec for a model and devices of the standard library. What no "
-        "flag says is asked for on standard error and read from standard input; an empty answer, or "
-        "none, takes what is offered. A file that is there is never overwritten.",
+        "flag says is asked for on standard error and read from standard input; an empty answer "
+        "or none takes what is offered. A file that is there is never overwritten.",
     )
     parser.add_argument("file", metavar="FILE", nargs="?", type=Path, help="default: spec.mmp")
     parser.add_argument("-o", dest="output", metavar="FILE", type=Path, help="the same")
