@@ -87,7 +87,7 @@ def _pins(sets: tuple[tuple[str, ...], ...], wanted: tuple[tuple[str, ...], ...]
             found.append(f"`forbid PATH : {what} stored over {_over(more)}`")
         if less:
             found.append(f"`pin PATH : {what} stored over {_over(less)}`")
-    return "say so: " + ", ".join(found)
+    return ", ".join(found)
 
 
 def _over(parts: list[str]) -> str:
