@@ -41,8 +41,13 @@ def _option(option: Option) -> str:
         f"-l {name.removeprefix('--')}" if name.startswith("--") else f"-s {name.removeprefix('-')}"
         for name in option.names
     ]
-    value = [] if option.value is None else [f"-r {_value(option.value)}".rstrip()]
+    value = [] if option.value is None else [_taken(option.value)]
     return " ".join([*names, *value, f"-d {_quoted(option.help)}"])
+
+
+def _taken(value: Value) -> str:
+    """A value after an option; files only where it is one."""
+    return f"{'-r' if value.is_file else '-x'} {_value(value)}".rstrip()
 
 
 def _value(value: Value) -> str:
