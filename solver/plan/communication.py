@@ -114,9 +114,11 @@ class Communication:
     def _wires(self, unit: str) -> Wires:
         return self.problem.costings[self._kind(unit)].wires
 
-    def _forward(self, op: Operator, tensor: str | None, calls: Iterable[Call]) -> None:
-        """Calls in F, and again in B where the unit is recomputed."""
-        again = self.pattern.again[self.unit_number[op.unit]]
+    def _forward(
+        self, op: Operator, tensor: str | None, calls: Iterable[Call], kept: bool = False
+    ) -> None:
+        """Calls in F, and again in B where the unit is recomputed and has not kept the result."""
+        again = self.pattern.again[self.unit_number[op.unit]] and not kept
         for c in calls:
             self._add(op.name, tensor, "F", self.m, c)
             if again:
@@ -150,7 +152,8 @@ class Communication:
         source, reader = self._row(made), self._row(op.name)
         produced = self._pick(made, source.as_produced(result))
         as_read = self._pick(op.name, reader.as_read(read.position))
-        self._forward(op, tensor, self._move(produced, as_read, tensor, op.unit))
+        kept = self.problem.wiring.is_kept(tensor, op.unit)
+        self._forward(op, tensor, self._move(produced, as_read, tensor, op.unit), kept)
         if self._flows(tensor) and has_gradient(op, read.position):
             gradient = self._pick(op.name, reader.gradient(read.position))
             needed = self._pick(made, source.needed_gradient(result))
@@ -169,7 +172,8 @@ class Communication:
         if made is not None:
             source = self._row(made[0])
             produced = self._pick(made[0], source.as_produced(made[1]))
-            self._forward(first, tensor, self._move(produced, whole, tensor, first.unit))
+            kept = self.problem.wiring.is_kept(tensor, first.unit)
+            self._forward(first, tensor, self._move(produced, whole, tensor, first.unit), kept)
             if self._flows(tensor) and any(has_gradient(op, n) for op, n in uses):
                 needed = self._pick(made[0], source.needed_gradient(made[1]))
                 self._back(first, tensor, "B", self._move(hub, needed, tensor, first.unit))

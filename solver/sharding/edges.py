@@ -96,16 +96,24 @@ class EdgeBuilder:
     # ---- which units pay -------------------------------------------------------------------
 
     def _add(
-        self, u: int, v: int, result: int, read: int, payer: Operator, make: Callable[[], _Made]
+        self,
+        u: int,
+        v: int,
+        result: int,
+        read: int,
+        payer: Operator,
+        make: Callable[[], _Made],
+        kept: bool = False,
     ) -> None:
         """An edge between a result of `u` (or its layout) and an input of `v` (or its layout), for
-        which the unit of `payer` pays. `make` is called for the first of those that are alike."""
+        which the unit of `payer` pays; what a recomputed unit has `kept` is not brought again.
+        `make` is called for the first of those that are alike."""
         c, unit, _ = self.place[payer.name]
         key = (u, v, result, read, c)
         self._paid.setdefault(key, []).append(unit)
         if key in self._tables:
             return
-        alike = (self.nodes[u].alike, self.nodes[v].alike, result, read, 0)
+        alike = (self.nodes[u].alike, self.nodes[v].alike, result, read, int(kept))
         if alike not in self._alike:
             self._alike[alike] = _table(*make())
         self._tables[key] = self._alike[alike]
@@ -132,15 +140,17 @@ class EdgeBuilder:
 
         def make() -> _Made:
             left, right = self._produced(made, result), self._read(reader, read.position)
-            table = self._move(tensor, left, right, has_gradient(reader, read.position))
+            backward = has_gradient(reader, read.position)
+            table = self._move(tensor, left, right, backward, kept)
             if reader.inputs[read.position].saved:
                 held = self._producer_saves(made, result)
                 same = same_cuts(left.forward[:, None], right.forward[None])
                 self._save(table, tensor, right.forward[None], [reader], same & held)
             return left, right, table
 
+        kept = self.wiring.is_kept(tensor, reader.unit)
         u, v = self.node_of_operator[made], self.node_of_operator[read.operator]
-        self._add(u, v, result, read.position, reader, make)
+        self._add(u, v, result, read.position, reader, make, kept)
 
     def _shared(self, tensor: str, reads: Sequence[Read]) -> None:
         hub = self.node_of_tensor[tensor]
@@ -148,19 +158,20 @@ class EdgeBuilder:
         made = self.wiring.producer.get(tensor)
         if made is not None:
             u = self.node_of_operator[made[0]]
-            into = partial(self._into_shared, tensor, made, uses)
-            self._add(u, hub, made[1], LAYOUT, uses[0][0], into)
+            kept = self.wiring.is_kept(tensor, uses[0][0].unit)
+            into = partial(self._into_shared, tensor, made, uses, kept)
+            self._add(u, hub, made[1], LAYOUT, uses[0][0], into, kept)
         for op, position in uses:
             v = self.node_of_operator[op.name]
             out = partial(self._out_of_shared, tensor, op, position)
             self._add(hub, v, LAYOUT, position, op, out)
 
     def _into_shared(
-        self, tensor: str, made: tuple[str, int], uses: Sequence[tuple[Operator, int]]
+        self, tensor: str, made: tuple[str, int], uses: Sequence[tuple[Operator, int]], kept: bool
     ) -> _Made:
         left, middle = self._produced(*made), self._layout(tensor)
         backward = any(has_gradient(op, position) for op, position in uses)
-        table = self._move(tensor, left, middle, backward)
+        table = self._move(tensor, left, middle, backward, kept)
         savers = [op for op, position in uses if op.inputs[position].saved]
         if savers:
             held = self._producer_saves(*made)
@@ -237,18 +248,20 @@ class EdgeBuilder:
     def _producer_saves(self, operator: str, result: int) -> bool:
         return self.wiring.operator[operator].results[result].saved
 
-    def _move(self, tensor: str, left: _Side, right: _Side, backward: bool) -> Layers:
-        table = self._forward(tensor, left, right)
+    def _move(
+        self, tensor: str, left: _Side, right: _Side, backward: bool, kept: bool = False
+    ) -> Layers:
+        table = self._forward(tensor, left, right, kept)
         if backward and self.costing.graph.tensors[tensor].needs_gradient:
             back = self._seconds(tensor, right.backward, left.backward)
             table.update(self.kinds.spread(Quantity.INPUT_GRAD, [seconds.T for seconds in back]))
         return table
 
-    def _forward(self, tensor: str, left: _Side, right: _Side) -> Layers:
-        """Seconds of the forward, which recomputation repeats."""
+    def _forward(self, tensor: str, left: _Side, right: _Side, kept: bool = False) -> Layers:
+        """Seconds of the forward, which recomputation repeats but for what it has kept."""
         seconds = self._seconds(tensor, left.forward, right.forward)
-        again = self.kinds.spread(Quantity.AGAIN, seconds)
-        return {**self.kinds.spread(Quantity.FORWARD, seconds), **again}
+        table = self.kinds.spread(Quantity.FORWARD, seconds)
+        return table if kept else {**table, **self.kinds.spread(Quantity.AGAIN, seconds)}
 
     def _seconds(
         self, tensor: str, sources: States, targets: States, keep_partial: bool = False

@@ -51,6 +51,14 @@ class Wiring:
     operator: dict[str, Operator]
     is_chain: bool
 
+    def is_kept(self, tensor: str, unit: str) -> bool:
+        """A unit that is recomputed keeps the tensor as its first reader in it, or the shared
+        layout, has it: it comes from outside, and not only measured operators read it."""
+        made, _ = self.producer[tensor]
+        readers = (self.operator[read.operator] for read in self.reads[tensor])
+        here = [reader for reader in readers if reader.unit == unit]
+        return self.operator[made].unit != unit and not all(op.variants for op in here)
+
 
 def wiring(graph: Graph) -> Wiring:
     """Index the graph once."""

@@ -27,12 +27,14 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Who is charged and why: the unit that pays, and the names the document shows."""
+    """Who is charged and why: the unit that pays, and the names the document shows. What is `kept`
+    by a unit that is recomputed is not brought again."""
 
     unit: str
     operator: str
     tensor: str | None
     phase: Phase
+    kept: bool = False
 
 
 def communicate(
@@ -50,4 +52,5 @@ def communicate(
         count=plan.frame.microbatches,
         seconds=duration,
     )
-    return Charge(cause.unit, cause.phase, duration, call, repeats=cause.phase == "F")
+    repeats = cause.phase == "F" and not cause.kept
+    return Charge(cause.unit, cause.phase, duration, call, repeats)

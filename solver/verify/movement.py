@@ -8,7 +8,7 @@ from solver.verify.charges import Cause, Charge, communicate
 from solver.verify.layouts import Layout, whole_sums
 from solver.verify.plan import Plan
 from solver.verify.redistribution import redistribute
-from solver.verify.wiring import Read
+from solver.verify.wiring import Read, Write
 
 
 def tensor_charges(plan: Plan, name: str) -> Iterator[Charge]:
@@ -28,14 +28,24 @@ def _forward(plan: Plan, name: str, readers: tuple[Read, ...]) -> Iterator[Charg
     if plan.wiring.is_shared(name):
         shared = plan.shared_layout(name)
         if source is not None:
-            cause = Cause(first.unit, first.name, name, "F")
+            here = [read.operator for read in readers if read.operator.unit == first.unit]
+            kept = _comes_in(write, first.unit) and not all(op.variants for op in here)
+            cause = Cause(first.unit, first.name, name, "F", kept)
             yield from _move(plan, cause, source, shared)
         source = shared
     if source is None:
         return  # a model input arrives as its only reader wants it
     for read in readers:
-        cause = Cause(read.operator.unit, read.operator.name, name, "F")
+        reader = read.operator
+        is_direct = not plan.wiring.is_shared(name)
+        kept = is_direct and _comes_in(write, reader.unit) and not reader.variants
+        cause = Cause(reader.unit, reader.name, name, "F", kept)
         yield from _move(plan, cause, source, plan.read_layout(read))
+
+
+def _comes_in(write: Write | None, unit: str) -> bool:
+    """The tensor is made outside of the unit, so a recomputed unit keeps it as it arrives."""
+    return write is not None and write.operator.unit != unit
 
 
 def _backward(plan: Plan, name: str, readers: tuple[Read, ...]) -> Iterator[Charge]:
