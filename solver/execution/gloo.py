@@ -13,6 +13,8 @@ import math
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,20 +115,31 @@ def run_package(
             processes.append(
                 subprocess.Popen([*command, str(rank), str(count)], stdout=stream, stderr=stream)
             )
-    try:
-        for process in processes:
-            process.wait(TIME_LIMIT_S)
-    except subprocess.TimeoutExpired:
+    failed = _wait(processes)
+    if failed is None:
         return f"the processes did not end within {TIME_LIMIT_S:.0f} s"
+    for rank in failed[:1]:
+        lines = [line for line in logs[rank].read_text().splitlines() if line.strip()]
+        return f"process {rank} failed: {lines[-1] if lines else processes[rank].returncode}"
+    return [run for rank in range(count) for run in _read(folder / f"result{rank}.json")]
+
+
+def _wait(processes: Sequence[subprocess.Popen[bytes]]) -> list[int] | None:
+    """The processes that failed, once all have ended or one has failed, which ends the others;
+    None where the time is up."""
+    end = time.monotonic() + TIME_LIMIT_S
+    try:
+        while time.monotonic() < end:
+            codes = [process.poll() for process in processes]
+            failed = [rank for rank, code in enumerate(codes) if code]
+            if failed or None not in codes:
+                return failed
+            time.sleep(0.05)
+        return None
     finally:
         for process in processes:
             process.kill()
             process.wait()
-    for rank, process in enumerate(processes):
-        if process.returncode:
-            lines = [line for line in logs[rank].read_text().splitlines() if line.strip()]
-            return f"process {rank} failed: {lines[-1] if lines else process.returncode}"
-    return [run for rank in range(count) for run in _read(folder / f"result{rank}.json")]
 
 
 def judge(made: Program, runs: list[Run] | str) -> Outcome:

@@ -5,13 +5,19 @@ Slow: every process imports torch. `pytest -m slow -n 0 tests/execution`.
 
 from __future__ import annotations
 
+import importlib.util
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from dsl.diagnostic import DiagnosticError
+from solver.execution import gloo
 from solver.execution.gloo import check, judge, kept_axes, run_package, small_program, write_package
 from solver.execution.orders import pipeline
+from solver.export.torch.package import export
 from solver.reference.runtime.program import PARTIAL, WHOLE, Program
 from tests.execution.saved import NAMES, saved
 
@@ -96,6 +102,35 @@ def test_a_wrong_placement_is_caught(tmp_path: Path) -> None:
     wrong = replace(operator, writes=(replace(port, layout=whole),))
     tampered = replace(program, operators=program.operators | {name: wrong})
     assert "run-gradient" in _run(tampered, tmp_path)
+
+
+@pytest.mark.slow
+def test_an_exported_package_trains(tmp_path: Path) -> None:
+    """At true size, under torchrun, without `mmp`: the loss falls."""
+    for name, text in export(saved("ulysses")).items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "4"]
+    command += [str(tmp_path / "train.py"), "--device", "cpu", "--steps", "3"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr
+    losses = [float(line.split()[-1]) for line in done.stdout.splitlines()]
+    assert len(losses) == 3
+    assert losses == sorted(losses, reverse=True)
+
+
+def test_more_stages_than_processes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gloo, "PROCESSES", 1)
+    with pytest.raises(DiagnosticError) as raised:
+        _program("ulysses")
+    assert [found.code for found in raised.value.diagnostics] == ["MMP741"]
+
+
+def test_without_torch_there_are_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(DiagnosticError) as raised:
+        check(saved("ulysses"))
+    assert [found.code for found in raised.value.diagnostics] == ["MMP740"]
 
 
 def test_axes_that_cut_most_are_kept() -> None:

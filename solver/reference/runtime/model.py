@@ -8,8 +8,9 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from solver.reference.runtime.call import Call
 from solver.reference.runtime.gathering import regathered
-from solver.reference.runtime.kinds import Call, run
+from solver.reference.runtime.kinds import run
 from solver.reference.runtime.program import Chunk, Operator, Port, Program, Unit, local_shape
 from solver.reference.runtime.sources import Source, Sources
 from solver.reference.runtime.weights import StoredWeight
