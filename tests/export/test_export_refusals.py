@@ -158,6 +158,31 @@ def test_every_subject_is_shown() -> None:
 SIZES = "layers: 2, d_model: 64, heads: 8, head_dim: 8, ffn: 128, vocab: 256, batch: 2, seq: 32"
 GROUPED = f"{SIZES}, kv_heads: 4"
 MIXTURE = f"{GROUPED}, experts: 4, topk: 2"
+BARE = """model bare(batch: int) {
+  batch index b = batch
+  index d = 64
+  input x[b, d]
+  repeat 2 as layers {
+    y[b, d] = gelu(x[b, d])
+    x = y
+  }
+  output x
+}"""
+LACKING = """model lacking(batch: int) {
+  batch index b = batch
+  index s = 32, d = 64, f = 128
+  input x[b, s, d]
+  repeat 2 as layers {
+    block mlp {
+      up[b, s, f] = matmul(x[b, s, d], param w[d, f])
+      act[b, s, f] = gelu(up[b, s, f])
+      down[b, s, d] = matmul(act[b, s, f], param w[f, d])
+      out[b, s, d] = add(x[b, s, d], down[b, s, d])
+    }
+    x = mlp.out
+  }
+  output x
+}"""
 MODELS = [
     ("llama, tied", "import models.llama (llama)", f"llama({GROUPED}, tied: true)"),
     ("llama, norms", "import models.llama (llama)", f"llama({GROUPED}, qk_norm: true)"),
@@ -172,6 +197,8 @@ MODELS = [
     ("gpt_neox", "import models.gpt_neox (gpt_neox)", f"gpt_neox({SIZES})"),
     ("bloom", "import models.gpt_like (bloom)", f"bloom({SIZES})"),
     ("nemotron", "import models.gpt_like (nemotron)", f"nemotron({GROUPED})"),
+    ("layers of one operator", BARE, "bare(batch: 2)"),
+    ("layers without a norm", LACKING, "lacking(batch: 2)"),
 ]
 
 

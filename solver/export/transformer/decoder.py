@@ -9,6 +9,7 @@ from dsl.spec import Operator, Spec, Unit
 from solver.export.refusals import Refusal
 from solver.export.transformer.template import NEEDED, NORMS, PRODUCTS, Role, layer
 
+_NAMED = 3  # missing operators that a finding names
 _HELP = "decoders with the layers of models.llama, models.gpt and models.mixtral can be exported"
 
 
@@ -89,9 +90,11 @@ def _layer(
         wanted = [stream if x == "x" else f"{unit.name}.{x}" for x in step.inputs]
         if _activations(operators, name) != wanted:
             yield _refusal(name, f"does not read what it reads in the layers of {who}")
-    for short in template:
-        if short not in names:
-            yield _refusal(unit.operators[0], f"is in a layer without the `{short}` that {who} has")
+    missing = [f"`{short}`" for short in template if short not in names]
+    if 0 < len(missing) < len(template):
+        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+        words = f"is in a layer without {', '.join(missing[:_NAMED])}{more}, which {who} has"
+        yield _refusal(unit.operators[0], words)
 
 
 def _after(
