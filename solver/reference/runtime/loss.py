@@ -25,7 +25,10 @@ class CrossEntropy(torch.autograd.Function):
         axes: tuple[int, ...],
         wires: Wires,
     ) -> torch.Tensor:
-        """`numbers` are the rows of the vocabulary that this device has."""
+        """`numbers` are the rows of the vocabulary that this device has; sums have at least 32
+        bits."""
+        ctx.kind = logits.dtype
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         high = logits.amax(-1)
         high = wires.all_reduce(high, axes, "max") if axes else high
         weights = (logits - high.unsqueeze(-1)).exp()
@@ -43,4 +46,5 @@ class CrossEntropy(torch.autograd.Function):
         softmax, at, own = ctx.saved_tensors
         hit = own.unsqueeze(-1).to(softmax.dtype)
         less = torch.zeros_like(softmax).scatter(-1, at.unsqueeze(-1), hit)
-        return ((softmax - less) * gradients[0].unsqueeze(-1), None, None, None, None)
+        gradient = (softmax - less) * gradients[0].unsqueeze(-1)
+        return (gradient.to(ctx.kind), None, None, None, None)
