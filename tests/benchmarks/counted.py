@@ -116,8 +116,8 @@ def _table(part: str, rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     yield "|" + "---|" * len(_HEADS[part])
     known: set[str] = set()
     for row in rows:
-        if row.get("choices") in known or "stages" not in row:
-            continue  # the same plan again, or none in the time
+        if "stages" not in row or (part == "plans" and row["choices"] in known):
+            continue  # none in the time, or the same plan again
         known.add(row["choices"])
         for number, stage in enumerate(row["stages"]):
             yield _row(part, row, number, stage)
