@@ -260,8 +260,8 @@ class EdgeBuilder:
     def _forward(self, tensor: str, left: _Side, right: _Side, kept: bool = False) -> Layers:
         """Seconds of the forward, which recomputation repeats but for what it has kept."""
         seconds = self._seconds(tensor, left.forward, right.forward)
-        table = self.kinds.spread(Quantity.FORWARD, seconds)
-        return table if kept else {**table, **self.kinds.spread(Quantity.AGAIN, seconds)}
+        again = {} if kept else self.kinds.spread(Quantity.AGAIN, seconds)
+        return {**self.kinds.spread(Quantity.FORWARD, seconds), **again}
 
     def _seconds(
         self, tensor: str, sources: States, targets: States, keep_partial: bool = False
