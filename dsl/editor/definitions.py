@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from dsl.resolve.files import Place
 from dsl.resolve.modules import Module
 from dsl.span import Span
-from dsl.syntax import Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +42,8 @@ class Occurrence:
 class Scope:
     """The names of a model, block or repeat, as written (both sides of an `if`).
 
-    `members` are what a path can go on to; `inner` the scopes of those that have one. A block that
-    is another model has none but `models`, the module and the model to look into.
+    `members` are what a path can go on to; `inner` the scopes of those that have one. That of a
+    block which is another model is read when it is asked for: `models` has how.
     """
 
     outer: Scope | None = None
@@ -52,7 +51,7 @@ class Scope:
     indices: dict[str, Definition] = field(default_factory=dict)
     members: dict[str, Definition] = field(default_factory=dict)
     inner: dict[str, Scope] = field(default_factory=dict)
-    models: dict[str, tuple[Module, Model]] = field(default_factory=dict)
+    models: dict[str, Callable[[], Scope]] = field(default_factory=dict)
 
     def chain(self) -> Iterator[Scope]:
         """This scope and those around it, innermost first."""
@@ -72,3 +71,9 @@ class Scope:
     def member(self, name: str) -> Definition | None:
         """The block, operator or tensor of that name, here or further out."""
         return next((s.members[name] for s in self.chain() if name in s.members), None)
+
+    def inside(self, name: str) -> Scope | None:
+        """The scope that a path goes on into after a member; None where it ends."""
+        if name in self.models and name not in self.inner:
+            self.inner[name] = self.models[name]()
+        return self.inner.get(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
 from dsl.editor.definitions import Definition, Occurrence, Scope
 from dsl.editor.modules import lookup, qualified
@@ -27,9 +28,10 @@ from dsl.syntax import (
 @dataclass(slots=True)
 class Seen:
     """The occurrences found in a file so far; `axes` are those of its mesh, `instances` the scopes
-    of its models, by name."""
+    of its models, by name; `around` is where the models begin that are being walked."""
 
     module: Module
+    around: frozenset[Span] = frozenset()
     occurrences: list[Occurrence] = field(default_factory=list)
     axes: dict[str, Definition] = field(default_factory=dict)
     instances: Scope = field(default_factory=Scope)
@@ -163,12 +165,8 @@ def _step(
     segment: Segment, entry: tuple[Definition | None, Scope]
 ) -> Iterator[tuple[Definition | None, Scope]]:
     """The members of what was reached so far that a segment matches."""
-    from fnmatch import fnmatchcase
-
-    from dsl.editor.models import inside
-
     definition, scope = entry
-    below = inside(definition.name, scope) if definition is not None else scope
+    below = scope.inside(definition.name) if definition is not None else scope
     if below is None:
         return
     if segment.glob == "**":
@@ -181,9 +179,7 @@ def _step(
 
 
 def _deep(scope: Scope) -> Iterator[tuple[Definition | None, Scope]]:
-    from dsl.editor.models import inside
-
     for name, member in scope.members.items():
         yield member, scope
-        if (below := inside(name, scope)) is not None:
+        if (below := scope.inside(name)) is not None:
             yield from _deep(below)

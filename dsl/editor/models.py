@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 
 from dsl.editor.definitions import Definition, Scope
 from dsl.editor.expressions import Seen, arguments, expression, name_span, named, over, parameters
 from dsl.editor.modules import qualified
 from dsl.resolve.modules import Module
+from dsl.span import Span
 from dsl.syntax import (
     Alias,
     Assign,
@@ -30,12 +33,11 @@ from dsl.syntax import (
     TensorDecl,
 )
 
-_MOST_BASES = 20
-
 
 def model(statement: Model, seen: Seen) -> Scope:
     """Everything that a model names; its scope."""
     scope = Scope()
+    seen = replace(seen, around=seen.around | {statement.span})
     parameters(statement.parameters, scope, seen)
     if statement.base is not None:
         called = named(statement.base.model, seen)
@@ -44,24 +46,19 @@ def model(statement: Model, seen: Seen) -> Scope:
     return scope
 
 
-def scope_of(module: Module, statement: Model) -> Scope:
-    """The scope of a model of any file, of its base where it has one."""
-    for _ in range(_MOST_BASES):
-        if statement.base is None:
-            break
-        names = [segment.glob for segment in statement.base.model.segments]
-        found = qualified(module, names)
-        if len(found) < len(names) or not isinstance(found[-1].node, Model):
-            return Scope()
-        statement, module = found[-1].node, found[-1].module or module
-    return model(statement, Seen(module))
-
-
-def inside(name: str, scope: Scope) -> Scope | None:
-    """The scope that a path goes on into after a member; None where it ends."""
-    if name in scope.models and name not in scope.inner:
-        scope.inner[name] = scope_of(*scope.models[name])
-    return scope.inner.get(name)
+def scope_of(module: Module, statement: Model, around: frozenset[Span]) -> Scope:
+    """The scope of a model of any file, of its base where it has one; an empty one for a model that
+    is inside itself, `around` being the models around it."""
+    if statement.span in around:
+        return Scope()
+    within = around | {statement.span}
+    if statement.base is None:
+        return model(statement, Seen(module, within))
+    names = [segment.glob for segment in statement.base.model.segments]
+    found = qualified(module, names)
+    if len(found) < len(names) or not isinstance(found[-1].node, Model):
+        return Scope()
+    return scope_of(found[-1].module or module, found[-1].node, within)
 
 
 def items(given: Sequence[ModelItem], scope: Scope, seen: Seen) -> None:
@@ -126,8 +123,8 @@ def _block_of(item: BlockOf, scope: Scope, seen: Seen) -> None:
     scope.members[item.name.text] = seen.define(item.name, "block", item, item.doc)
     if called is None or not isinstance(called.node, Model) or called.module is None:
         return
-    scope.models[item.name.text] = (called.module, called.node)
-    below = inside(item.name.text, scope)
+    scope.models[item.name.text] = partial(scope_of, called.module, called.node, seen.around)
+    below = scope.inside(item.name.text)
     for given, path in item.bindings:
         _tensor(path, scope, seen)
         seen.see(given.span, below.members.get(given.text) if below is not None else None)
@@ -206,7 +203,7 @@ def _tensor(path: Selector, scope: Scope, seen: Seen) -> None:
         if holder is None:
             return
         seen.see(name_span(segment), _member(segment, holder))
-        holder = inside(segment.glob, holder)
+        holder = holder.inside(segment.glob)
 
 
 def _member(segment: Segment, holder: Scope) -> Definition | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from dsl.editor.definitions import Definition, Scope
 from dsl.editor.expressions import (
@@ -16,6 +17,7 @@ from dsl.editor.expressions import (
     selected,
     subscripts,
 )
+from dsl.editor.models import scope_of
 from dsl.editor.modules import lookup
 from dsl.syntax import (
     Apply,
@@ -81,7 +83,8 @@ def instance(statement: Instance, seen: Seen) -> None:
     arguments(statement.arguments, called, None, seen)
     seen.instances.members[statement.name.text] = found
     if called is not None and isinstance(called.node, Model) and called.module is not None:
-        seen.instances.models[statement.name.text] = (called.module, called.node)
+        later = partial(scope_of, called.module, called.node, frozenset())
+        seen.instances.models[statement.name.text] = later
 
 
 def train(statement: Train, seen: Seen) -> None:
@@ -171,10 +174,8 @@ def _part(
 
 def _index(name: str, targets: Sequence[tuple[Definition, Scope]]) -> Definition | None:
     """The index of that name of any of the targets, or of what is in them."""
-    from dsl.editor.models import inside
-
     for definition, scope in targets:
-        below = inside(definition.name, scope)
+        below = scope.inside(definition.name)
         found = scope.index(name) or (_within(name, below) if below is not None else None)
         if found is not None:
             return found
@@ -182,12 +183,10 @@ def _index(name: str, targets: Sequence[tuple[Definition, Scope]]) -> Definition
 
 
 def _within(name: str, scope: Scope) -> Definition | None:
-    from dsl.editor.models import inside
-
     if (found := scope.index(name)) is not None:
         return found
     for member in scope.members:
-        below = inside(member, scope)
+        below = scope.inside(member)
         if below is not None and (found := _within(name, below)) is not None:
             return found
     return None

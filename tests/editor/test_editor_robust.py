@@ -81,3 +81,38 @@ def test_any_change_is_survived() -> None:
 @pytest.mark.parametrize("path", [BASE, LIBRARY, MEASURED, KINDS], ids=lambda path: path.stem)
 def test_many_changes_are_survived(path: Path) -> None:
     play(path, 80, 1)
+
+
+INSIDE_ITSELF = """\
+language 1
+
+model one(batch: int) {
+  batch index b = batch
+  input x[b]
+  block again = one(batch: batch) with x = x
+  block other = two(batch: batch) with x = x
+}
+
+model two(batch: int) {
+  block back = one(batch: batch) with x = x
+  block more = three(batch: batch)
+}
+
+model three(batch: int) = four(batch: batch)
+
+model four(batch: int) = three(batch: batch)
+
+model net = one(batch: 2)
+
+pin net.again.again.other.back : b over gpu
+
+pin net.**.x : whole b
+"""
+
+
+def test_models_inside_themselves() -> None:
+    analysis = read(BASE, INSIDE_ITSELF)
+    assert "MMP113" in {found.code for found in analysis.diagnostics}
+    found = analysis.at(21, 10)
+    assert found is not None
+    assert found.definition.span.line == 6

@@ -11,7 +11,7 @@ from dsl.resolve.binding import BoundKind
 from dsl.resolve.kinds import KindDef
 from dsl.resolve.models.layers import divide
 from dsl.resolve.models.tree import Node
-from dsl.resolve.report import Reporter
+from dsl.resolve.report import RejectedError, Reporter
 from dsl.span import Span
 
 MAX_DEPTH = 300
@@ -41,6 +41,7 @@ class GraphBuilder:
     unrolled: int = 0
     failed: bool = False
     _depth: int = 0
+    _is_endless: bool = False
 
     def add_tensor(self, tensor: spec.Tensor) -> spec.Tensor:
         """Take a tensor into the graph."""
@@ -50,7 +51,10 @@ class GraphBuilder:
     @contextmanager
     def deeper(self, span: Span) -> Iterator[None]:
         """Note one level more of models and blocks; error MMP113 beyond measure."""
+        if self._is_endless:  # said already; two such blocks in one model would double every time
+            raise RejectedError("endless")
         if self._depth >= MAX_DEPTH:
+            self._is_endless = True
             message = f"models are nested more than {MAX_DEPTH} deep; does one contain itself?"
             raise self.report.error("MMP113", message, span)
         self._depth += 1
