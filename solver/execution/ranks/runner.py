@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from solver.execution.ranks.backward import Backward
 from solver.execution.ranks.flight import Flight, Key
-from solver.execution.ranks.program import Backward, Forward, Program
+from solver.execution.ranks.forward import Forward
+from solver.execution.ranks.program import Program
 from solver.verify.layouts import Layout, whole_sums
 
 if TYPE_CHECKING:
