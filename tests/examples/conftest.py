@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
+import os
+
 import pytest
 
 from tests.examples.expected import EXPECTED
@@ -10,12 +14,20 @@ from tests.examples.planning import EXAMPLES, Planned, Solved, solve
 
 @pytest.fixture(scope="session")
 def planned(tmp_path_factory: pytest.TempPathFactory) -> Planned:
-    done: dict[str, Solved] = {}
+    """The processes of a run share their plans: the first to want one makes it, others wait."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
     def plan(name: str) -> Solved:
-        if name not in done:
-            folder = tmp_path_factory.mktemp(name)
-            done[name] = solve(EXAMPLES / f"{name}.mmp", folder, EXPECTED[name].seconds)
-        return done[name]
+        folder = shared / f"planned_{name}"
+        folder.mkdir(exist_ok=True)
+        path, ended = folder / "plan.json", folder / "code"
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not ended.exists():
+                solved = solve(EXAMPLES / f"{name}.mmp", folder, EXPECTED[name].seconds)
+                ended.write_text(str(solved.code))
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return Solved(int(ended.read_text()), document, path)
 
     return plan
