@@ -87,7 +87,8 @@ def test_transcript(path: Path, tmp_path: Path, golden: Callable[[Path, str], No
 def test_there_are_transcripts_of_every_command() -> None:
     from solver.cli.main import COMMANDS
 
-    played = "\n".join(_read(path).body for path in TRANSCRIPTS)
+    elsewhere = Path(__file__).parents[1].glob("*/transcripts/*.txt")  # rooms with cases of own
+    played = "\n".join(path.read_text(encoding="utf-8") for path in elsewhere)
     for command in COMMANDS:
         name = command.__name__.rpartition(".")[2].rstrip("_")  # `import` is a word of Python
         assert f"$ mmp {name} " in played

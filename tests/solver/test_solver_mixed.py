@@ -125,7 +125,7 @@ def test_faster_devices_never_make_the_best_plan_worse(body: str) -> None:
 
 def test_the_fast_devices_get_more_layers() -> None:
     body = "layers"
-    train = "pipeline 2 stages recompute none"
+    train = "microbatches 1..4 pipeline 2 stages recompute none"
     draft = Draft(body, (4100, 1024, 2050), train=train, second=(1, 20, 3, 8192))
     stages = plan(draft.spec())["pipeline"]["stages"]
     assert [len(stage["units"]) for stage in stages] == [2, 1]
