@@ -60,9 +60,15 @@ def overrides_of(document: Document) -> dict[str, str]:
 def changed_sources(document: Document, task: Task) -> list[str]:
     """One sentence for every source that is not what the plan was made from.
 
-    The file itself may be read under another path than then, so it is compared by position.
+    Files may be read under other paths than then, so as many as there were are compared by
+    position; of others only the spec itself.
     """
     named = _sources(document)
+    if len(named) == len(task.sources):
+        pairs = zip(named, task.sources, strict=True)
+        return [
+            f"{path} is not what the plan was made from" for (_, a), (path, b) in pairs if a != b
+        ]
     made_from = dict(named[1:])
     changes = []
     for place, (path, sha256) in enumerate(task.sources):
@@ -72,6 +78,32 @@ def changed_sources(document: Document, task: Task) -> list[str]:
         elif then != sha256:
             changes.append(f"{path} is not what the plan was made from")
     return changes
+
+
+def seen_from_here(document: Document, task: Task) -> Document:
+    """The document with the files of its pins, limits and prices under the paths by which they are
+    read now: a plan may lie in another folder than the one in which it was made."""
+    then, now = _sources(document), task.sources
+    if len(then) != len(now):
+        return document
+    moved = {old: new for (old, _), (new, _) in zip(then, now, strict=True) if old != new}
+    if not moved:
+        return document
+    return {
+        **document,
+        **{name: _moved(document[name], moved) for name in ("pins", "prices") if name in document},
+    }
+
+
+def _moved(entries: object, moved: dict[str, str]) -> object:
+    if not isinstance(entries, list):
+        return entries  # malformed: the verifier says so
+    return [
+        {**entry, "file": moved.get(entry["file"], entry["file"])}
+        if isinstance(entry, dict) and isinstance(entry.get("file"), str)
+        else entry
+        for entry in entries
+    ]
 
 
 def _sources(document: Document) -> list[tuple[str, str]]:

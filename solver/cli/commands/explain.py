@@ -99,7 +99,13 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
 def _open(arguments: argparse.Namespace) -> tuple[Task, Document | None]:
     """The spec, and the plan where it is one that is explained; a rejected plan is none."""
-    from solver.cli.saved_plan import changed_sources, find_spec, overrides_of, read_plan
+    from solver.cli.saved_plan import (
+        changed_sources,
+        find_spec,
+        overrides_of,
+        read_plan,
+        seen_from_here,
+    )
     from solver.cli.tasks import is_instance
     from solver.cli.tasks.spec import spec_task
 
@@ -116,6 +122,7 @@ def _open(arguments: argparse.Namespace) -> tuple[Task, Document | None]:
         return task, None
     for changed in changed_sources(document, task):
         streams.note(f"warning: {changed}")
+    document = seen_from_here(document, task)
     report = task.verify(document)
     if not report.ok:
         first = report.violations[0]

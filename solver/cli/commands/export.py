@@ -61,7 +61,13 @@ def open_verified(plan: Path, spec_path: Path | None) -> SavedPlan:
     where the spec has errors."""
     from dsl.load import load
     from solver.cli.files import read_bytes
-    from solver.cli.saved_plan import changed_sources, find_spec, overrides_of, parse_plan
+    from solver.cli.saved_plan import (
+        changed_sources,
+        find_spec,
+        overrides_of,
+        parse_plan,
+        seen_from_here,
+    )
     from solver.cli.tasks import is_instance
     from solver.cli.tasks.spec import task_of
     from solver.export.saved import SavedPlan
@@ -73,8 +79,10 @@ def open_verified(plan: Path, spec_path: Path | None) -> SavedPlan:
     if is_instance(path):
         raise CommandError(f"{path} is a public instance, not a spec; there is nothing to run")
     spec = load(path, overrides_of(document))
-    for changed in changed_sources(document, task_of(spec)):
+    task = task_of(spec)
+    for changed in changed_sources(document, task):
         streams.note(f"warning: {changed}")
+    document = seen_from_here(document, task)
     violations = verify(document, spec).violations
     if violations:
         first = violations[0]

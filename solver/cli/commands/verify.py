@@ -47,7 +47,13 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Say whether the plan holds, and what is wrong with it where it does not."""
     from solver.cli.files import read_bytes
-    from solver.cli.saved_plan import changed_sources, find_spec, overrides_of, parse_plan
+    from solver.cli.saved_plan import (
+        changed_sources,
+        find_spec,
+        overrides_of,
+        parse_plan,
+        seen_from_here,
+    )
     from solver.cli.tasks import is_instance, open_task
 
     data = read_bytes(arguments.plan)
@@ -59,6 +65,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     task = open_task(path, {} if is_instance(path) else overrides_of(document))
     for changed in changed_sources(document, task):
         streams.note(f"warning: {changed}")
+    document = seen_from_here(document, task)
     report = task.verify(document)
     if not report.ok:
         return _reject(arguments.plan, report.violations)
