@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from solver.cost.collectives import KINDS, Floats
+from solver.cost.collectives import Floats
 from solver.cost.wires import NONE, PARTIAL, States, Wires
 
 Masks = npt.NDArray[np.int64]
@@ -56,8 +56,7 @@ class Steps:
 
 def _tables(wires: Wires) -> tuple[npt.NDArray[Any], ...]:
     """The arrays that `solver.cost.redistribution_kernels` reads, in its order."""
-    ways = (wires.ways[kind].lines for kind in KINDS)
-    return (wires.degree, wires.case, *ways)
+    return (wires.degree, wires.case, wires.pieces)
 
 
 def redistribute(source: States, target: States, whole: float, wires: Wires) -> Steps:

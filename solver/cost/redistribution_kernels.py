@@ -1,8 +1,8 @@
 """Compiled loops of `solver.cost.redistribution`: a table has up to millions of pairs of states.
 
 Arguments are arrays of `Wires`, which numba cannot read as a dataclass: `degree` and `case` by set
-of sub-axes, `scatter`, `reduce` and `exchange` the ways of collectives by case. Kinds of steps are
-numbered as there, in the order in which they run.
+of sub-axes, and `pieces` [kind of collective, case, piece, 3] (`solver.cost.pieces`). Kinds of
+steps are numbered as there, in the order in which they run.
 """
 
 from __future__ import annotations
@@ -11,25 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from solver.compiled import compiled
-from solver.cost.collectives import CHOSEN, Floats
+from solver.cost.collectives import Floats
 
 Bytes = npt.NDArray[np.int8]
 Ints = npt.NDArray[np.int64]
 WIDEN, SCATTER, REDUCE, EXCHANGE, GATHER = 1, 2, 3, 4, 5
-
-
-@compiled
-def taken(ways: Floats, size: float) -> float:
-    """Seconds of `size` bytes with ways [way, (expected start, start, seconds per byte)]."""
-    expected = seconds = np.inf
-    for way in range(CHOSEN):
-        moving = size * ways[way, 2]
-        if ways[way, 0] + moving < expected:
-            expected = ways[way, 0] + moving
-            seconds = ways[way, 1] + moving
-    for way in range(CHOSEN, len(ways)):
-        seconds = min(seconds, ways[way, 1] + size * ways[way, 2])
-    return seconds
 
 
 @compiled
@@ -40,9 +26,7 @@ def steps(
     transitions: Bytes,
     degree: Floats,
     case: Ints,
-    scatter: Floats,
-    reduce: Floats,
-    exchange: Floats,
+    pieces: Floats,
     members: Ints,
     volume: Floats,
     seconds: Floats,
@@ -61,17 +45,14 @@ def steps(
     total = 0.0
     for kind in range(SCATTER, GATHER + 1):
         mask = members[kind]
-        if mask == 0:
-            volume[kind], seconds[kind] = current, 0.0
-            continue
         if kind == GATHER:
             current *= degree[mask]
-        if kind == REDUCE:
-            time = taken(reduce[case[mask]], current)
-        elif kind == EXCHANGE:
-            time = taken(exchange[case[mask]], current)
-        else:
-            time = taken(scatter[case[mask]], current)
+        ways = 1 if kind == REDUCE else 2 if kind == EXCHANGE else 0
+        which = case[mask]
+        piece = pieces.shape[2] - 1
+        while current < pieces[ways, which, piece, 0]:
+            piece -= 1
+        time = pieces[ways, which, piece, 1] + current * pieces[ways, which, piece, 2]
         volume[kind], seconds[kind] = current, time
         total += time
         if kind == SCATTER:
@@ -87,9 +68,7 @@ def table(
     transitions: Bytes,
     degree: Floats,
     case: Ints,
-    scatter: Floats,
-    reduce: Floats,
-    exchange: Floats,
+    pieces: Floats,
 ) -> Floats:
     """[source, target] seconds of all steps; `local` is [source]."""
     found = np.empty((len(sources), len(targets)))
@@ -104,9 +83,7 @@ def table(
                 transitions,
                 degree,
                 case,
-                scatter,
-                reduce,
-                exchange,
+                pieces,
                 members,
                 volume,
                 seconds,

@@ -5,7 +5,7 @@ Sets with the same degrees over every link are one *case*: what it costs is made
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,13 +16,12 @@ from solver.cost.collectives import (
     KINDS,
     Floats,
     Kind,
-    Ways,
     described_ways,
     ideal_ways,
-    line_seconds,
     link_groups,
 )
 from solver.cost.physics.parameters import DevicePhysics
+from solver.cost.pieces import seconds_of, stacked
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -32,13 +31,14 @@ NONE, PARTIAL = 14, 15
 
 @dataclass(frozen=True, slots=True)
 class Wires:
-    """`sizes` of the sub-axes; by set its `degree` (how many devices) and its `case`; by kind of
-    collective its `ways`, by case."""
+    """`sizes` of the sub-axes; by set its `degree` (how many devices) and its `case`; `pieces`
+    [kind, case, piece, 3] and `paces` [kind, case] of buckets, by number of the kind in `KINDS`."""
 
     sizes: Ints
     degree: Floats
     case: Ints
-    ways: Mapping[Kind, Ways]
+    pieces: Floats
+    paces: Floats
 
     def of(self, members: Bools) -> Ints:
         """Sets as bit masks, from [..., sub-axis] whether it takes part."""
@@ -47,11 +47,11 @@ class Wires:
 
     def seconds(self, kind: Kind, members: Bools, volume: Floats) -> Floats:
         """Of collectives of `volume` bytes [...] over sets [..., sub-axis]; none take no time."""
-        return line_seconds(self.ways[kind].lines[self.case[self.of(members)]], volume)
+        return seconds_of(self.pieces[KINDS.index(kind)][self.case[self.of(members)]], volume)
 
     def bucketed(self, kind: Kind, members: Bools, volume: Floats) -> Floats:
         """Likewise, in buckets that make starts small."""
-        pace: Floats = self.ways[kind].bucketed[self.case[self.of(members)]]
+        pace: Floats = self.paces[KINDS.index(kind)][self.case[self.of(members)]]
         return volume * pace
 
     def local_elements(self, states: States, elements: float) -> Floats:
@@ -61,8 +61,11 @@ class Wires:
         return elements / pieces
 
 
-def make_wires(parts: Sequence[SubAxis], device: DevicePhysics | None) -> Wires:
-    """The wires of these sharding sub-axes, in mesh order, on a device (None: an ideal one)."""
+def make_wires(
+    parts: Sequence[SubAxis], device: DevicePhysics | None, is_bound: bool = False
+) -> Wires:
+    """The wires of these sharding sub-axes, in mesh order, on a device (None: an ideal one). With
+    `is_bound` nothing takes longer, and times are concave in the bytes."""
     sizes = np.array([p.size for p in parts], dtype=np.int64)
     groups = link_groups(parts)
     masks = np.arange(1 << len(parts))
@@ -76,18 +79,13 @@ def make_wires(parts: Sequence[SubAxis], device: DevicePhysics | None) -> Wires:
     else:
         cases, case = by_link, np.zeros(1, dtype=np.int64)
     if device is None:
-        ways = {kind: ideal_ways(groups, cases, kind) for kind in KINDS}
+        ways = [ideal_ways(groups, cases, kind) for kind in KINDS]
     else:
-        ways = {kind: described_ways(groups, cases, kind, device) for kind in KINDS}
-    return Wires(sizes, np.prod(by_link, axis=1), case.reshape(-1).astype(np.int64), ways)
-
-
-def least(wires: Wires) -> Wires:
-    """Wires on which nothing takes longer, and whose times are concave in the bytes: the fastest
-    way is taken instead of the one that the library expects to be."""
-    ways = {}
-    for kind, own in wires.ways.items():
-        lines = own.lines.copy()
-        lines[..., 0] = lines[..., 1]
-        ways[kind] = Ways(lines, own.bucketed)
-    return Wires(wires.sizes, wires.degree, wires.case, ways)
+        ways = [described_ways(groups, cases, kind, device, is_bound) for kind in KINDS]
+    return Wires(
+        sizes,
+        np.prod(by_link, axis=1),
+        case.reshape(-1).astype(np.int64),
+        stacked([own.pieces for own in ways]),
+        np.stack([own.bucketed for own in ways]),
+    )

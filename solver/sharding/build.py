@@ -25,7 +25,7 @@ from solver.cost.operators import (
 from solver.cost.quantities import Quantity
 from solver.cost.redistribution import to_states
 from solver.cost.storage import Cover, StorageCosting, StorageTable, storage_table
-from solver.cost.wires import NONE, PARTIAL, Bools, States, least, make_wires
+from solver.cost.wires import NONE, PARTIAL, Bools, States, make_wires
 from solver.sharding.edges import EdgeBuilder
 from solver.sharding.problem import Labels, Node, ShardingProblem, Store
 from solver.space.fold import UnitClass, Wiring
@@ -83,8 +83,9 @@ def _costing(spec: Spec, split: Split, kind: int) -> Costing:
     """What tables need on devices of a kind; of several micro-batch counts, what bounds them."""
     is_bound = bool(split.counts)
     device = rates(spec.mesh.kinds[kind], spec.train, is_bound)
-    wires = make_wires([part.seen_by(kind) for part in split.sharding], device.physics)
-    return Costing(spec.graph, device, least(wires) if is_bound else wires, split.microbatches)
+    parts = [part.seen_by(kind) for part in split.sharding]
+    wires = make_wires(parts, device.physics, is_bound)
+    return Costing(spec.graph, device, wires, split.microbatches)
 
 
 def _shares(spec: Spec, split: Split) -> tuple[float, ...]:

@@ -21,7 +21,7 @@ from solver.cost.physics.linear import linear_seconds
 from solver.cost.physics.links import fabric
 from solver.cost.physics.parameters import physics_of
 from solver.cost.sends import sending
-from solver.cost.wires import least, make_wires
+from solver.cost.wires import make_wires
 from solver.verify import collectives as verifier
 from solver.verify import kinds
 from solver.verify.kernels import Work, kernel_seconds
@@ -76,7 +76,9 @@ def test_collectives_agree(
         own = verifier.seconds(collective, volume, parts, device, bucketed=True)
         assert bucketed == pytest.approx(own)
     assert bucketed <= float(by_table) * (1 + 1e-9)
-    lower = least(wires).seconds(KINDS[collective], everyone, np.asarray(volume))
+    lower = make_wires(parts, physics_of(device), is_bound=True).seconds(
+        KINDS[collective], everyone, np.asarray(volume)
+    )
     assert float(lower) <= float(by_table) * (1 + 1e-9)
 
 
@@ -179,7 +181,7 @@ def test_bounds_are_concave_in_the_micro_batch(batch: int, low: int, more: int) 
     """What `search/ranges.py` builds on: all micro-batches together take no less the more they
     are, and one takes at least its part of a larger one."""
     device = DEVICES["h100_sxm"]
-    wires = least(make_wires(parts_of(device, 1, 2), physics_of(device)))
+    wires = make_wires(parts_of(device, 1, 2), physics_of(device), is_bound=True)
     everyone = np.ones(3, dtype=bool)
     fewer, many = low, low + more
     for kind in ("scatter", "reduce", "exchange"):
