@@ -73,7 +73,7 @@ def test_completion(base: Analysis, golden: Golden) -> None:
         offered = complete(base, text, line, column)
         lines = [f"  {item.label}  {item.sort}  {item.detail}".rstrip() for item in offered]
         parts.append("\n".join([case, *(lines or ["  nothing"])]))
-    golden(CURSORS, "\n".join(parts) + "\n")
+    golden(CURSORS, ("\n".join(parts) + "\n").replace(str(HERE), "HERE"))
 
 
 def test_completion_survives_any_place(base: Analysis) -> None:

@@ -110,7 +110,7 @@ LEAVES = st.none() | st.booleans() | NUMBERS | st.text(max_size=6)
 VALUES = LEAVES | st.lists(LEAVES, max_size=3) | st.dictionaries(st.text(max_size=3), LEAVES)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.data(), st.sampled_from(ONE_OF_EACH))
 def test_damaged_fields_end_in_words(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, model: str

@@ -17,7 +17,7 @@ from tests.solver.solving import GRAIN, plan
 from tests.solver.specs import BODIES, Draft, drafts
 
 QUICK = settings(
-    max_examples=25,
+    max_examples=18,
     deadline=None,
     derandomize=True,
     phases=(Phase.explicit, Phase.generate),

@@ -20,7 +20,7 @@ from tests.solver.specs import BODIES, Draft, drafts, is_small, parsed
 from tests.solver.test_solver_brute_force import agrees
 
 QUICK = settings(
-    max_examples=15,
+    max_examples=10,
     deadline=None,
     derandomize=True,
     phases=(Phase.explicit, Phase.generate),

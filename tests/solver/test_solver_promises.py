@@ -165,7 +165,8 @@ def without(spec: Spec, row: dict[str, Any]) -> Spec:
 
 
 @pytest.mark.parametrize(
-    "statements", [*CONFLICTS[:2], pytest.param(CONFLICTS[2], marks=pytest.mark.slow)]
+    "statements",
+    [CONFLICTS[0], *(pytest.param(conflict, marks=pytest.mark.slow) for conflict in CONFLICTS[1:])],
 )
 def test_a_conflict_is_minimal_and_every_way_out_leads_out(statements: tuple[str, ...]) -> None:
     draft = Draft("products", sizes=(4098, 1024, 2048), train="pipeline 1 stage recompute none")

@@ -57,7 +57,7 @@ def searches_of(spec: Spec) -> list[SplitSearch]:
     ("which", "nodes", "room", "recompute"),
     [
         (LLAMA, 2, 40, "auto"),
-        (LLAMA, 2, 4, "auto"),
+        pytest.param(LLAMA, 2, 4, "auto", marks=pytest.mark.slow),
         (LLAMA, 2, 3, "full"),
         (MIXTRAL, 2, 30, "none"),
     ],

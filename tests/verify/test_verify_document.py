@@ -319,14 +319,14 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=50, deadline=None, derandomize=True)
 @given(JSON)
 def test_garbage_is_rejected_and_never_raises(value: Any) -> None:
     problem, _ = plan("free_order")
     assert not verify(value, problem).ok
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=75, deadline=None, derandomize=True)
 @given(st.data())
 def test_garbage_inside_a_plan_never_raises(data: st.DataObject) -> None:
     problem, document = plan(data.draw(st.sampled_from(NAMES)))

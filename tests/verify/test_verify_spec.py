@@ -169,6 +169,7 @@ def test_illegal_decisions_cannot_be_evaluated() -> None:
         evaluate(choose(problem, cuts={"up0": {"f": "rack.0"}}), problem, in_order(1, 1))
 
 
+@pytest.mark.slow  # nearly all of it to write the document
 def test_a_model_of_the_size_of_llama_3_405b_is_checked_in_three_seconds() -> None:
     """126 layers of 15 operators on 2048 devices, 8 stages."""
     where = mesh(node=256, gpu=8)
