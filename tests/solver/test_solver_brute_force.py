@@ -33,19 +33,21 @@ def agrees(draft: Draft, is_proved: bool = True) -> None:
     asked: schedules are fed back as cuts only where memory never binds.
     """
     spec = draft.spec()
-    is_proved &= not is_bound_by_memory_in_flight(draft)
     best = optimum(spec)
     document = plan(spec)
     if best is None:
         assert document["outcome"]["plan"] == "none"
-        assert document["outcome"]["stopped"] == "proved" or not is_proved
+        # Known: on mixed meshes with too little memory the search may end without a proof
+        # (`test_solver_mixed.test_no_plan_for_a_tiny_second_device_is_proved`).
+        is_open = draft.second is not None and is_bound_by_memory_in_flight(draft)
+        assert document["outcome"]["stopped"] == "proved" or not is_proved or is_open
         return
     objective = document["objective"]
     assert objective["bound"] <= best.value * (1 + GRAIN)
     assert objective["value"] >= best.value * (1 - GRAIN)
     if not is_bound_by_memory_in_flight(draft):
         assert objective["value"] <= best.value * (1 + GRAIN)
-    assert document["outcome"]["plan"] == "optimal" or not is_proved
+        assert document["outcome"]["plan"] == "optimal" or not is_proved
 
 
 def is_bound_by_memory_in_flight(draft: Draft) -> bool:

@@ -134,6 +134,15 @@ def test_the_fast_devices_get_more_layers() -> None:
     assert [len(stage["units"]) for stage in stages] == [1, 2]
 
 
+@pytest.mark.xfail(strict=True, reason="the search ends with nothing left to try and no proof")
+def test_no_plan_for_a_tiny_second_device_is_proved() -> None:
+    train = "microbatches 2 pipeline 1..2 stages zb_h1 recompute auto"
+    sizes = (514, 1024, 2050)
+    draft = Draft("tied", sizes, 2, 20, 30, 5, train, second=(1, 30, 0, 40))
+    assert optimum(draft.spec()) is None
+    assert plan(draft.spec())["outcome"]["stopped"] == "proved"
+
+
 def test_a_small_device_gets_what_fits() -> None:
     """The second kind is faster, but may have room for one layer only, or for none."""
     train = "microbatches 1 pipeline 2 stages recompute none"
